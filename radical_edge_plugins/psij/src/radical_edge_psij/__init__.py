@@ -1,0 +1,3 @@
+"""Radical Edge plugin `psij`."""
+
+__version__ = "0.1.0"
