@@ -1,0 +1,123 @@
+"""
+The habits of the repository: plain ``nox`` runs what CI runs.
+
+Every session has an environment of its own, and the tools live outside the one that the project is installed
+in. All versions come from ``constraints.txt``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+CONSTRAINTS = ROOT / "constraints.txt"
+
+CORE = "radical_edge_core"
+CLIENT = "radical_edge_client"
+PLUGINS = sorted(
+    f"radical_edge_plugins/{found.parent.name}"
+    for found in ROOT.glob("radical_edge_plugins/*/pyproject.toml")
+)
+DISTRIBUTIONS = [CORE, CLIENT, *PLUGINS]
+TESTS_OF = {CORE: "tests/core", CLIENT: "tests/client"} | {
+    plugin: f"tests/plugins/{Path(plugin).name}" for plugin in PLUGINS
+}
+SAMPLE = "docs/sample_plugin"
+BENCH_PLUGIN = "benchmarks/plugin"
+
+TEST_TOOLS = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout")
+COVERAGE_FLOOR = 85  # rises with the tests, and never falls
+
+nox.needs_version = ">=2025.2"
+nox.options.sessions = ["lint", "types", "alone", "wheels", "system", "tests"]
+
+
+def install(session: nox.Session, *wanted: str) -> None:
+    """Install into the session's environment, at the pinned versions."""
+    session.install("-q", "-c", str(CONSTRAINTS), *wanted)
+
+
+def local(*folders: str, editable: bool = False) -> list[str]:
+    """Name distributions of this repository as pip wants them: with ``./``, else it reads a requirement."""
+    return [part for folder in folders for part in (("-e", f"./{folder}") if editable else (f"./{folder}",))]
+
+
+@nox.session(reuse_venv=True)
+def lint(session: nox.Session) -> None:
+    """Check style, format and spelling."""
+    install(session, "ruff", "codespell")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+
+
+@nox.session(reuse_venv=True)
+def types(session: nox.Session) -> None:
+    """Check types, strictly: every distribution with its test kit, the tools, and ``tests/typing``."""
+    install(session, *local(*DISTRIBUTIONS, BENCH_PLUGIN, SAMPLE, editable=True), *TEST_TOOLS, "mypy", "nox")
+    sources = [f"{distribution}/src" for distribution in (*DISTRIBUTIONS, BENCH_PLUGIN, SAMPLE)]
+    session.run("mypy", *sources, "tests/typing", "benchmarks", "noxfile.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def tests(session: nox.Session) -> None:
+    """Run every test but the slow ones, and hold the branch coverage at its floor."""
+    install(session, *local(*DISTRIBUTIONS, editable=True), *TEST_TOOLS, "pytest-cov")
+    wanted = session.posargs or ["-m", "not slow", "--cov", f"--cov-fail-under={COVERAGE_FLOOR}"]
+    session.run("pytest", *wanted)
+
+
+@nox.session
+@nox.parametrize("distribution", DISTRIBUTIONS, ids=[Path(found).name for found in DISTRIBUTIONS])
+def alone(session: nox.Session, distribution: str) -> None:
+    """Test one distribution with nothing installed but what it declares."""
+    install(session, *local(*dict.fromkeys((CORE, distribution))), *TEST_TOOLS)
+    session.run("pytest", "-m", "not slow", TESTS_OF[distribution], *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def system(session: nox.Session) -> None:
+    """Run the tests of whole systems, the slow ones too."""
+    install(session, *local(*DISTRIBUTIONS, editable=True), *TEST_TOOLS)
+    session.run("pytest", "tests/system", *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every distribution, install the wheels into an empty environment, and start what they install."""
+    built = Path(tempfile.mkdtemp(prefix="wheels-", dir=session.create_tmp()))
+    session.run("pip", "wheel", "-q", "--no-deps", "-w", str(built), *local(*DISTRIBUTIONS))
+    install(session, *(str(wheel) for wheel in sorted(built.glob("*.whl"))))
+    shutil.rmtree(built)
+    # Away from the root: nothing may be found because it lies in the current folder.
+    with session.chdir(session.create_tmp()):
+        session.run("python", str(ROOT / "tests" / "installed.py"))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the proxy beside the ceiling, with the console scripts as they are installed."""
+    install(session, *local(CORE, BENCH_PLUGIN), "psutil", "py-spy")
+    session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Collect the fragments of ``changelog.d``: ``nox -s changelog -- --version 0.2.0``."""
+    install(session, "towncrier")
+    session.run("towncrier", "build", *(session.posargs or ["--draft", "--version", "next"]))
+
+
+@nox.session(default=False)
+def pins(session: nox.Session) -> None:
+    """Write ``constraints.txt`` anew: the newest versions that work together, and no addresses."""
+    tools = ("codespell", "coverage", "mypy", "nox", "pip", "py-spy", "pytest-cov", "ruff", "towncrier")
+    session.install("-q", "--upgrade", *local(*DISTRIBUTIONS, editable=True), *TEST_TOOLS, *tools)
+    frozen = session.run("pip", "freeze", "--exclude-editable", silent=True)
+    lines = [line for line in str(frozen).splitlines() if "==" in line]
+    head = "# Written by `nox -s pins`: every version that the sessions of the noxfile install.\n"
+    CONSTRAINTS.write_text(head + "".join(f"{line}\n" for line in lines), encoding="utf-8")
