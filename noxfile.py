@@ -23,11 +23,15 @@ PLUGINS = sorted(
     for found in ROOT.glob("radical_edge_plugins/*/pyproject.toml")
 )
 DISTRIBUTIONS = [CORE, CLIENT, *PLUGINS]
-TESTS_OF = {CORE: "tests/core", CLIENT: "tests/client"} | {
-    plugin: f"tests/plugins/{Path(plugin).name}" for plugin in PLUGINS
-}
 SAMPLE = "docs/sample_plugin"
 BENCH_PLUGIN = "benchmarks/plugin"
+TESTS_OF = {
+    CORE: "tests/core",
+    CLIENT: "tests/client",
+    **{plugin: f"tests/plugins/{Path(plugin).name}" for plugin in PLUGINS},
+    SAMPLE: f"{SAMPLE}/tests",
+    BENCH_PLUGIN: "benchmarks/tests",
+}
 
 TEST_TOOLS = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout")
 COVERAGE_FLOOR = 85  # rises with the tests, and never falls
@@ -72,7 +76,11 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("distribution", DISTRIBUTIONS, ids=[Path(found).name for found in DISTRIBUTIONS])
+@nox.parametrize(
+    "distribution",
+    list(TESTS_OF),
+    ids=[*(Path(found).name for found in DISTRIBUTIONS), "sample", "benchmarks"],
+)
 def alone(session: nox.Session, distribution: str) -> None:
     """Test one distribution with nothing installed but what it declares."""
     install(session, *local(*dict.fromkeys((CORE, distribution))), *TEST_TOOLS)

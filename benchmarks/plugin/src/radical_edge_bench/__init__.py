@@ -1,0 +1,1 @@
+"""The plugin that the benchmarks call, and the same application by itself."""
