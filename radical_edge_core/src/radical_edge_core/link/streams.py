@@ -85,10 +85,13 @@ TRANSITIONS: Final[dict[tuple[StreamState, Step], StreamState]] = {
 }
 
 FORBIDDEN: Final = -1
-# The same table by index: a lookup without making a tuple, on the path of every frame.
+# The table by index, and states and steps as plain numbers: a look-up on the path of every frame makes no tuple.
 NEXT: Final[tuple[tuple[int, ...], ...]] = tuple(
     tuple(int(TRANSITIONS.get((state, step), FORBIDDEN)) for step in Step) for state in StreamState
 )
+IDLE: Final = int(StreamState.IDLE)
+CLOSED: Final = int(StreamState.CLOSED)
+REQUEST_UNFINISHED: Final = frozenset({int(StreamState.SENDING), int(StreamState.BOTH)})
 
 
 class Stream:
