@@ -1,23 +1,24 @@
 """
 Channels: reliable, ordered messages over sockets that come and go.
 
-Each side counts the messages it sends and those it receives; the number is not on the wire, since a socket keeps
-order and a message comes whole or not at all. What was sent is kept until the peer's ACK covers it. When a socket is
-lost the next one begins with a handshake in which each side says how many messages it has; ``attach`` drops those
-and queues the rest again. So every message arrives once and in order, or the channel is lost as a whole.
+Each side counts the messages it sends and those it receives; the number is not on the wire, since a socket
+keeps order and a message comes whole or not at all. What was sent is kept until the peer's ACK covers it.
+When a socket is lost the next one begins with a handshake in which each side says how many messages it has;
+``attach`` drops those and queues the rest again. So every message arrives once and in order, or the channel
+is lost as a whole.
 
-Bounds: at ``cap`` bytes unacknowledged the channel is not ``writable``; what comes in is handed on at once and never
-kept. An ACK goes out after ``ack_bytes`` or ``ack_after_s``. A channel without a socket for ``grace_s`` is lost.
+Bounds: at ``cap`` bytes unacknowledged the channel is not ``writable``; what comes in is handed on at once
+and never kept. An ACK goes out after ``ack_bytes`` or ``ack_after_s``. A channel without a socket for
+``grace_s`` is lost.
 
-An old socket may still be read when a new one is attached. Its messages must not count, since the new handshake
-has promised them to be sent again: pass the generation that ``attach`` returned to ``receive`` and ``detach``, and
-what an older socket does is ignored.
+An old socket may still be read when a new one is attached. Its messages must not count, since the new
+handshake has promised them to be sent again: pass the generation that ``attach`` returned to ``receive`` and
+``detach``, and what an older socket does is ignored.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
 from math import inf
 from typing import Final
 
@@ -33,48 +34,12 @@ from .frames import (
     encode,
     unpack_number,
 )
+from .lifetime import TRANSITIONS, ChannelState, Turn
 from .timing import Liveness
 
 IDLE_S: Final = 60.0
 _PING: Final = encode(FrameType.PING)
 _PONG: Final = encode(FrameType.PONG)
-
-
-class ChannelState(Enum):
-    """Where a channel is in its life."""
-
-    NEW = "new"
-    ATTACHED = "attached"
-    DETACHED = "detached"
-    LOST = "lost"
-
-
-class Turn(Enum):
-    """What can change a channel's state: a socket comes or goes, the grace period ends, the two sides disagree."""
-
-    ATTACH = "attach"
-    DETACH = "detach"
-    EXPIRE = "expire"
-    BREAK = "break"
-
-
-TRANSITIONS: Final[dict[tuple[ChannelState, Turn], ChannelState]] = {
-    (ChannelState.NEW, Turn.ATTACH): ChannelState.ATTACHED,
-    (ChannelState.NEW, Turn.DETACH): ChannelState.NEW,
-    (ChannelState.NEW, Turn.EXPIRE): ChannelState.NEW,
-    (ChannelState.NEW, Turn.BREAK): ChannelState.LOST,
-    (ChannelState.ATTACHED, Turn.ATTACH): ChannelState.ATTACHED,
-    (ChannelState.ATTACHED, Turn.DETACH): ChannelState.DETACHED,
-    (ChannelState.ATTACHED, Turn.EXPIRE): ChannelState.ATTACHED,
-    (ChannelState.ATTACHED, Turn.BREAK): ChannelState.LOST,
-    (ChannelState.DETACHED, Turn.ATTACH): ChannelState.ATTACHED,
-    (ChannelState.DETACHED, Turn.DETACH): ChannelState.DETACHED,
-    (ChannelState.DETACHED, Turn.EXPIRE): ChannelState.LOST,
-    (ChannelState.DETACHED, Turn.BREAK): ChannelState.LOST,
-    (ChannelState.LOST, Turn.DETACH): ChannelState.LOST,
-    (ChannelState.LOST, Turn.EXPIRE): ChannelState.LOST,
-    (ChannelState.LOST, Turn.BREAK): ChannelState.LOST,
-}
 
 
 class Channel:
@@ -165,6 +130,11 @@ class Channel:
     @property
     def pending(self) -> bool:
         """Whether ``outgoing`` has something to write."""
+        return bool(self._out) or self._ack_now or self._ping or self._pong
+
+    @property
+    def pending(self) -> bool:
+        """Whether ``outgoing`` has anything."""
         return bool(self._out) or self._ack_now or self._ping or self._pong
 
     def send(self, message: bytes) -> None:
@@ -292,14 +262,14 @@ class Channel:
         return self.generation
 
     def detach(self, now: float, generation: int | None = None) -> None:
-        """Note that the socket of this generation (``None``: the current one) is gone; the grace period begins."""
+        """Note that the socket of this generation, or the current one, is gone; the grace period begins."""
         if self.state is ChannelState.ATTACHED and generation in {None, self.generation}:
             self._clear()
             self._lost_at = now + self._grace_s
             self._turn(Turn.DETACH)
 
     def abandon(self) -> None:
-        """Give the channel up: the mux above it found a broken protocol, the peer is gone for good, or we go."""
+        """Give the channel up: the mux found a broken protocol, the peer is gone for good, or we go."""
         self._turn(Turn.BREAK)
 
     def tick(self, now: float) -> None:
@@ -315,7 +285,7 @@ class Channel:
             self.lost(now)
 
     def deadline(self, now: float) -> float:
-        """Return the seconds until the next ``tick`` is needed, at most ``IDLE_S``; ask again after ``receive``."""
+        """Return the seconds until the next ``tick``, at most ``IDLE_S``; ask again after ``receive``."""
         if self.state is ChannelState.ATTACHED:
             at = self._ack_at if not self._ack_now else inf
             after = min(at - now, self._liveness.deadline(now), IDLE_S)

@@ -1,4 +1,4 @@
-"""What can go wrong on a link; these never reach an HTTP caller as they are, so they stand outside the HTTP tree."""
+"""What can go wrong on a link; outside the HTTP tree, since none of it reaches an HTTP caller as it is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ class LinkError(Exception):
     """The peer broke the protocol; the text says how, in one sentence. The channel cannot go on."""
 
 
-class StreamRefused(RuntimeError):
+class StreamRefused(RuntimeError):  # noqa: N818 - it reads as what happened
     """
     No stream can be opened now.
 
     Attributes:
-        code: ``draining`` (one side said goodbye), ``overload`` (too many streams) or ``lost`` (the link ended).
+        code: ``draining`` (one side said goodbye), ``overload`` (too many streams) or ``lost`` (no link).
     """
 
     def __init__(self, code: str, reason: str) -> None:

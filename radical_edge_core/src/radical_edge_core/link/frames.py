@@ -5,9 +5,9 @@ A message is one frame or more, back to back; each is a header of ten bytes and 
 
     type u8 | flags u8 | stream u32 | length u32 | payload        all numbers big endian
 
-A message whose first frame is a *control* frame (numbers from 16) holds control frames only. It belongs to one
-socket and dies with it. Every other message holds *mux* frames only and is numbered, implicitly: the first one a
-channel carries is number 1. No message is longer than 1 MiB.
+A message whose first frame is a *control* frame (numbers from 16) holds control frames only. It belongs to
+one socket and dies with it. Every other message holds *mux* frames only and is numbered, implicitly: the
+first one a channel carries is number 1. No message is longer than 1 MiB.
 
 ========  ======  ====================================================
 frame     stream  payload
@@ -76,7 +76,12 @@ class Frame(NamedTuple):
     flags: int
 
 
-def encode(type: FrameType, stream: int = 0, payload: bytes = b"", flags: int = 0) -> bytes:  # noqa: A002 - the frame's own word
+def encode(
+    type: FrameType,  # noqa: A002 - the frame's own word
+    stream: int = 0,
+    payload: bytes = b"",
+    flags: int = 0,
+) -> bytes:
     """Return one frame, which is also a whole message."""
     if len(payload) > MAX_PAYLOAD:
         raise ValueError(
@@ -106,7 +111,7 @@ def decode(message: bytes) -> list[Frame]:
 
 
 def read_header(message: bytes, position: int) -> tuple[FrameType, int, int, int]:
-    """Return type, flags, stream and end of the frame that begins at ``position``; raise ``LinkError`` if it is unfit."""
+    """Return type, flags, stream and end of the frame at ``position``; raise ``LinkError`` if it is unfit."""
     if len(message) - position < HEADER.size:
         raise LinkError(f"the message ends inside a frame's header, at byte {len(message)}")
     number, flags, stream, length = HEADER.unpack_from(message, position)
@@ -157,7 +162,7 @@ def unpack_reset(payload: bytes) -> tuple[str, str]:
 
 
 def unpack_number(payload: bytes, layout: Struct, name: str) -> int:
-    """Return the one number a WINDOW or ACK frame holds; raise ``LinkError`` if its payload has another size."""
+    """Return the number in a WINDOW or ACK frame; raise ``LinkError`` if its payload has another size."""
     if len(payload) != layout.size:
         raise LinkError(f"a frame {name} holds {len(payload)} bytes instead of {layout.size}")
     number: int = layout.unpack(payload)[0]

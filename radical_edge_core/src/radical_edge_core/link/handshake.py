@@ -1,10 +1,10 @@
 """
 Which channel a HELLO continues.
 
-The edge sends HELLO; the bridge answers WELCOME or REFUSED. ``Hello.channel`` names the channel and
-is minted by the edge, anew for every channel. A channel that was in use (``resume`` is the bridge's instance id) is
-either continued or refused with code ``gone``, after which the edge begins a new one *under a new id*: a bridge
-that began again under the old id could not tell a lost WELCOME from a resume, and would skip messages.
+The edge sends HELLO; the bridge answers WELCOME or REFUSED. ``Hello.channel`` names the channel and is minted
+by the edge, anew for every channel. A channel that was in use (``resume`` is the bridge's instance id) is
+either continued or refused with code ``gone``, after which the edge begins a new one *under a new id*: a
+bridge that began again under the old id could not tell a lost WELCOME from a resume, and would skip messages.
 ``judge`` decides it.
 """
 

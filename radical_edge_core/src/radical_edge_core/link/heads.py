@@ -1,9 +1,9 @@
 """
 The structured parts of the link: heads of requests and answers, and the handshake; notes are in ``notes``.
 
-All are attrs classes that msgspec encodes by itself (cattrs is too slow for a head that every request carries) as
-msgpack maps. A field added later needs a default: a decoder skips what it does not know, which is what lets two
-versions talk.
+All are attrs classes that msgspec encodes by itself as msgpack maps (cattrs is too slow for a head that every
+request carries). A field added later needs a default: a decoder skips what it does not know, which is what
+lets two versions talk.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Hello:
 
     Attributes:
         instance: Minted by each start of the edge's process.
-        started_at: Seconds since the epoch, as ``clock`` is: the sender's now, for showing skew. Nothing compares them.
+        started_at: When that was, in seconds since the epoch.
+        clock: The sender's now, for showing skew; no decision compares two clocks.
         received: Number of the last message the edge's channel has; 0 on a new one.
         resume: The bridge instance that this channel was welcomed by; ``None`` while it was welcomed by none.
         channel: The channel's id, minted by the edge.
@@ -182,6 +183,6 @@ def negotiate(hello: Hello) -> int:
     if version < max(hello.protocol_min, PROTOCOL_MIN):
         raise LinkError(
             f"edge {hello.name!r} (version {hello.version}) speaks link protocol {hello.protocol_min} to "
-            f"{hello.protocol_max} and this bridge {PROTOCOL_MIN} to {PROTOCOL_MAX}: upgrade the older of the two"
+            f"{hello.protocol_max}, this bridge {PROTOCOL_MIN} to {PROTOCOL_MAX}: upgrade the older of the two"
         )
     return version

@@ -1,8 +1,8 @@
 """
 Stream ids: minted by one side, ascending, 32 bits wide; 0 is no stream.
 
-A busy bridge uses them up within a week, so after 2^32 - 1 they begin again at 1, past those still alive. From then
-on "before" and "after" are meant within half the range, as with TCP's sequence numbers.
+A busy bridge uses them up within a week, so after 2^32 - 1 they begin again at 1, past those still alive.
+From then on "before" and "after" are meant within half the range, as with TCP's sequence numbers.
 """
 
 from __future__ import annotations

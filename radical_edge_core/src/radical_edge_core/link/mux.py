@@ -1,18 +1,19 @@
 """
 The mux: many streams over one ordered sequence of messages.
 
-A stream is one HTTP exchange. One side opens streams and mints their ids, ascending; the other answers. Either
-direction of a stream has a window: so many bytes may be on their way or waiting in the receiver's hands. Every
-byte of a body counts, those in OPEN and RESP too. The receiver returns credit with ``consumed``, in frames of half
-a window at least, so a slow consumer stops its own stream and nothing else. What goes beyond credit is not
-buffered: the stream is reset with code ``flow``.
+A stream is one HTTP exchange. One side opens streams and mints their ids, ascending; the other answers.
+Either direction of a stream has a window: so many bytes may be on their way or waiting in the receiver's
+hands. Every byte of a body counts, those in OPEN and RESP too. The receiver returns credit with ``consumed``,
+in frames of half a window at least, so a slow consumer stops its own stream and nothing else. What goes
+beyond credit is not buffered: the stream is reset with code ``flow``.
 
-The mux never waits and never calls back: methods queue frames, ``next_message`` takes them out joined to messages,
-``receive`` returns what a message means. It knows neither sockets nor time, and is not told of a cut that the
-channel below it repairs.
+The mux never waits and never calls back: methods queue frames, ``next_message`` takes them out joined to
+messages, ``receive`` returns what a message means. It knows neither sockets nor time, and is not told of a
+cut that the channel below it repairs.
 
-A call that comes late (to answer, feed, credit or reset a stream that has ended meanwhile) does nothing, since its
-caller could not have known; so does any after ``end``. A call the stream's state forbids raises ``ValueError``.
+A call that comes late (to answer, feed, credit or reset a stream that has ended meanwhile) does nothing,
+since its caller could not have known; so does any after ``end``. A call the stream's state forbids raises
+``ValueError``.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class Mux:
         self._table.move(stream, entry, state)
 
     def credit(self, stream: int) -> int:
-        """Return how many bytes may be sent now; 0 for a stream that has ended or whose body we have finished."""
+        """Return how many bytes may be sent now; 0 if the stream has ended or our body is finished."""
         entry = self._table.live.get(stream)
         if entry is None or (self._opens and entry.state not in REQUEST_UNFINISHED):
             return 0
@@ -158,7 +159,7 @@ class Mux:
 
     def consumed(self, stream: int, count: int) -> None:
         """
-        Note that our consumer took ``count`` bytes of the peer's body, so that the peer may send as many more.
+        Note that our consumer took ``count`` bytes of the peer's body; the peer may send as many more.
 
         Raises:
             ValueError: So many bytes have not come.
@@ -194,7 +195,7 @@ class Mux:
             self._outbox.plain(FrameType.GOODBYE)
 
     def end(self, reason: str) -> list[MuxEvent]:
-        """Note that the link is lost: each live stream is a ``Reset`` with code ``lost``, and nothing goes out."""
+        """Note that the link is lost: each live stream is a ``Reset`` with code ``lost``; nothing goes out."""
         events: list[MuxEvent] = [Reset(stream, "lost", reason) for stream in self._table.live]
         self._table.live.clear()
         self._table.ended = True

@@ -1,8 +1,8 @@
 """
 Notes: what travels in NOTIFY frames, outside any stream.
 
-A note is one byte for its kind and the encoded class after it: msgpack, and JSON where the values are anybody's
-(``Announce``), so that nothing comes in that JSON could not tell again.
+A note is one byte for its kind and the encoded class after it: msgpack, and JSON where the values are
+anybody's (``Announce``), so that nothing comes in that JSON could not tell again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 The half of the mux that reads frames.
 
-Frames are read in place, by plain numbers. Type and flags together select the method that takes a frame, so that
-one look-up finds an unknown type and a flag out of place as well.
+Frames are read in place, by plain numbers. Type and flags together select the method that takes a frame, so
+that one look-up finds an unknown type and a flag out of place as well.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Receiver:
             events.append(Goodbye())
 
     def _find(self, stream: int) -> Stream | None:
-        """Return a live stream, or none if it has ended, after which some of its frames were still on their way."""
+        """Return a live stream; none if it has ended while this frame was on its way."""
         entry = self._table.live.get(stream)
         if entry is None and not self._table.ids.was_opened(stream):
             raise LinkError(f"stream {stream} was never opened")

@@ -1,8 +1,8 @@
 """
 The life of a stream.
 
-A stream has one state, which both ends reach in the order of its frames. The request's body flows up, from the
-opener; the answer's body flows down, from the answerer, which may begin before the request is complete::
+A stream has one state, which both ends reach in the order of its frames. The request's body flows up, from
+the opener; the answer's body flows down, from the answerer, which may begin before the request is complete::
 
     IDLE --OPEN--> SENDING --UP_FIN--> ASKED
                       |                  |
@@ -10,12 +10,13 @@ opener; the answer's body flows down, from the answerer, which may begin before 
                       v                  v
                     BOTH ---UP_FIN--> ANSWERING --DOWN_FIN--> CLOSED
 
-The end of the answer is the end of the stream, also where the request is not complete: what the opener has sent
-beyond it is in flight, and the answerer ignores it. So an early answer is never lost and needs no reset, and the
-opener stops sending when it sees the answer's end. A RST from either side closes the stream at any time.
+The end of the answer is the end of the stream, also where the request is not complete (RESP_FIN does both from
+SENDING and ASKED): what more of the request was on its way, the answerer ignores, and the opener stops sending
+when it sees the answer's end. So an early answer needs no reset, and none can overtake it. A RST from either
+side closes the stream at any time.
 
-A stream in IDLE was never opened and one in CLOSED is forgotten; ids tell the two apart, since they ascend. Frames
-for an IDLE stream break the protocol; those for a CLOSED one were on their way when it closed.
+A stream in IDLE was never opened and one in CLOSED is forgotten; ids tell the two apart, since they ascend.
+Frames for an IDLE stream break the protocol; those for a CLOSED one were on their way when it closed.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ TRANSITIONS: Final[dict[tuple[StreamState, Step], StreamState]] = {
 }
 
 FORBIDDEN: Final = -1
-# The table by index, and states and steps as plain numbers: a look-up on the path of every frame makes no tuple.
+# The table by index, with states and steps as plain numbers: every frame looks it up, and makes no tuple for it.
 NEXT: Final[tuple[tuple[int, ...], ...]] = tuple(
     tuple(int(TRANSITIONS.get((state, step), FORBIDDEN)) for step in Step) for state in StreamState
 )

@@ -1,4 +1,4 @@
-"""The live streams of a mux with what both of its halves, the owner's calls and the peer's frames, must know."""
+"""The live streams of a mux, and what else both the owner's calls and the peer's frames must know."""
 
 from __future__ import annotations
 

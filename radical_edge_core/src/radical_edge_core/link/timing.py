@@ -13,9 +13,9 @@ class Liveness:
     After ``ping_after_s`` without a byte a PING is due; after ``suspect_after_s`` the peer is suspect; after
     ``dead_after_s`` its socket is to be dropped. Each is measured since the peer was last heard.
 
-    Whoever was suspended itself (a laptop closed, a node paused) wakes up to a long silence that says nothing about
-    the peer. It shows as a check that comes more than ``late_s`` after the time it was asked for; the peer then
-    gets a fresh chance, a PING and ``dead_after_s - ping_after_s`` to answer it.
+    Whoever was suspended itself (a laptop closed, a node paused) wakes up to a long silence that says nothing
+    about the peer. It shows as a check that comes more than ``late_s`` after the time it was asked for; the
+    peer then gets a fresh chance, a PING and ``dead_after_s - ping_after_s`` to answer it.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Liveness:
         self.dead = silence >= self._dead_after_s
 
     def deadline(self, now: float) -> float:
-        """Return the seconds until ``check`` or ``due`` can say something new; ``inf`` once the peer is dead."""
+        """Return the seconds until ``check`` or ``due`` says something new; ``inf`` once the peer is dead."""
         if self.dead:
             return inf
         if not self._pinged:
@@ -94,8 +94,9 @@ class Backoff:
     """
     How long to wait before dialling again.
 
-    From ``first`` seconds it doubles, up to ``soon`` in the first ``patience`` seconds since the last success and up
-    to ``cap`` later. Each delay is drawn from its upper half, so that many edges do not come back in one instant.
+    From ``first`` seconds it doubles, up to ``soon`` in the first ``patience`` seconds since the first failure
+    and up to ``cap`` later. Each delay is drawn from its upper half, so that many edges do not come back in one
+    instant.
     """
 
     def __init__(
