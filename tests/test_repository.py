@@ -57,8 +57,14 @@ def imports_of(module: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            start = ".".join(filter(None, (package_around(module, node.level), node.module)))
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def package_around(module: Path, level: int) -> str:
+    """What the dots of a relative import stand for."""
+    parts = module.relative_to(next(parent for parent in module.parents if parent.name == "src")).parts
+    return ".".join(parts[:-level]) if level else ""
 
 
 # --- the shape ------------------------------------------------------------------------------------
