@@ -5,7 +5,7 @@ The link between bridge and edge, without I/O: bytes in, bytes and events out, t
 ``channel`` carries messages over sockets that come and go, ``timing`` says when a peer counts as gone.
 """
 
-from .channel import Channel, ChannelState
+from .channel import Channel
 from .errors import LinkError, StreamRefused
 from .events import Answered, Credit, Data, Goodbye, MuxEvent, Note, Opened, Reset
 from .frames import Frame, FrameType, decode, encode, is_control
@@ -26,6 +26,7 @@ from .heads import (
     encode_head,
     negotiate,
 )
+from .lifetime import ChannelState
 from .mux import Mux
 from .notes import Announce, Event, EventAck, Interest, Shutdown, decode_note, encode_note
 from .timing import Backoff, Liveness

@@ -132,11 +132,6 @@ class Channel:
         """Whether ``outgoing`` has something to write."""
         return bool(self._out) or self._ack_now or self._ping or self._pong
 
-    @property
-    def pending(self) -> bool:
-        """Whether ``outgoing`` has anything."""
-        return bool(self._out) or self._ack_now or self._ping or self._pong
-
     def send(self, message: bytes) -> None:
         """
         Number a message and keep it until it is acknowledged.

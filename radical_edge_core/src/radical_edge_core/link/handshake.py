@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from .channel import Channel, ChannelState
+from .channel import Channel
 from .heads import Hello
+from .lifetime import ChannelState
 
 GONE: Final = "gone"
 

@@ -183,6 +183,6 @@ def negotiate(hello: Hello) -> int:
     if version < max(hello.protocol_min, PROTOCOL_MIN):
         raise LinkError(
             f"edge {hello.name!r} (version {hello.version}) speaks link protocol {hello.protocol_min} to "
-            f"{hello.protocol_max}, this bridge {PROTOCOL_MIN} to {PROTOCOL_MAX}: upgrade the older of the two"
+            f"{hello.protocol_max}, this bridge {PROTOCOL_MIN} to {PROTOCOL_MAX}: upgrade the older one"
         )
     return version

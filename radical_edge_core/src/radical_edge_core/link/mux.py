@@ -195,7 +195,7 @@ class Mux:
             self._outbox.plain(FrameType.GOODBYE)
 
     def end(self, reason: str) -> list[MuxEvent]:
-        """Note that the link is lost: each live stream is a ``Reset`` with code ``lost``; nothing goes out."""
+        """Note that the link is lost: each live stream becomes a ``Reset`` ``lost``; nothing goes out."""
         events: list[MuxEvent] = [Reset(stream, "lost", reason) for stream in self._table.live]
         self._table.live.clear()
         self._table.ended = True

@@ -10,10 +10,10 @@ the opener; the answer's body flows down, from the answerer, which may begin bef
                       v                  v
                     BOTH ---UP_FIN--> ANSWERING --DOWN_FIN--> CLOSED
 
-The end of the answer is the end of the stream, also where the request is not complete (RESP_FIN does both from
-SENDING and ASKED): what more of the request was on its way, the answerer ignores, and the opener stops sending
-when it sees the answer's end. So an early answer needs no reset, and none can overtake it. A RST from either
-side closes the stream at any time.
+The end of the answer is the end of the stream, also where the request is not complete (RESP_FIN closes from
+SENDING and ASKED too): what more of the request was on its way, the answerer ignores, and the opener stops
+sending when it sees the answer's end. So an early answer needs no reset, and none can overtake it. A RST from
+either side closes the stream at any time.
 
 A stream in IDLE was never opened and one in CLOSED is forgotten; ids tell the two apart, since they ascend.
 Frames for an IDLE stream break the protocol; those for a CLOSED one were on their way when it closed.
@@ -86,7 +86,7 @@ TRANSITIONS: Final[dict[tuple[StreamState, Step], StreamState]] = {
 }
 
 FORBIDDEN: Final = -1
-# The table by index, with states and steps as plain numbers: every frame looks it up, and makes no tuple for it.
+# The table by index, with states and steps as plain numbers: every frame looks up here, and makes no tuple.
 NEXT: Final[tuple[tuple[int, ...], ...]] = tuple(
     tuple(int(TRANSITIONS.get((state, step), FORBIDDEN)) for step in Step) for state in StreamState
 )

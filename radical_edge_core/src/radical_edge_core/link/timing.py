@@ -94,9 +94,9 @@ class Backoff:
     """
     How long to wait before dialling again.
 
-    From ``first`` seconds it doubles, up to ``soon`` in the first ``patience`` seconds since the first failure
-    and up to ``cap`` later. Each delay is drawn from its upper half, so that many edges do not come back in one
-    instant.
+    From ``first`` seconds it doubles, up to ``soon`` in the ``patience`` seconds after the first
+    failure and up to ``cap`` later. Each delay is drawn from its upper half, so that many edges do not come
+    back in one instant.
     """
 
     def __init__(
