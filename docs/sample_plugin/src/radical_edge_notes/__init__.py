@@ -1,0 +1,1 @@
+"""Short notes kept on a resource: the sample of a plugin."""
