@@ -11,12 +11,20 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
+
+from radical_edge_client.settings import Settings
+from radical_edge_core.bridge.config import BridgeConfig
+from radical_edge_core.edge.config import EdgeConfig
 from radical_edge_core.errors import EdgeError
+from radical_edge_core.hooks import BridgeSpec, ClientSpec, EdgeSpec
 
 REFERENCE = Path(__file__).parent / "reference"
+NOTE = "\n<!-- Written by docs/generate.py; change the code, then run it. -->\n"
 PACKAGES = (
     "radical_edge_core",
     "radical_edge_client",
@@ -24,7 +32,6 @@ PACKAGES = (
     "radical_edge_staging",
     "radical_edge_sysinfo",
 )
-NOTE = "<!-- Written by docs/generate.py; change the code, then run it. -->\n"
 
 ERRORS = """\
 # Errors
@@ -43,6 +50,36 @@ Fields beside these five say what made it happen, and are in the `data` of the P
 | Code | Status | Transient | Class | Meaning |
 |---|---|---|---|---|
 """
+
+CONFIGURATION = """\
+# Configuration
+
+Each setting is taken from the first of these that names it: the flag, the environment, the file, the default.
+`--show-config` prints every value with its origin, secrets masked.
+
+The file is `config.toml` in the state folder (`RADICAL_EDGE_HOME`, by default `~/.radical/edge`), or the one named
+by `--config`.
+An unknown key in it is an error.
+"""
+
+HOOKS = """\
+# Hooks
+
+What an installed distribution may implement, beside plain plugins.
+An entry point names a module with functions marked by `@hookimpl` (`radical_edge_core.hooks`).
+An implementation takes those of the arguments that it needs.
+"""
+
+TABLES = (
+    ("The bridge", "`radical-edge-bridge`, table `[bridge]`", BridgeConfig),
+    ("The edge", "`radical-edge-service`, table `[edge]`", EdgeConfig),
+    ("The client", "`radical-edge` and the Python client, file `client.toml`", Settings),
+)
+SPECS = (
+    ("radical_edge.plugins", "of an edge, and of the bridge where it hosts plugins", EdgeSpec),
+    ("radical_edge.clients", "of the Python client and the command line", ClientSpec),
+    ("radical_edge.bridge", "of the bridge", BridgeSpec),
+)
 
 
 def import_everything() -> None:
@@ -72,7 +109,49 @@ def tree(root: type[EdgeError]) -> Iterator[type[EdgeError]]:
         yield from tree(child)
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors.md": errors}
+def configuration() -> str:
+    """Return the page about the settings."""
+    parts = [CONFIGURATION]
+    for title, where, model in TABLES:
+        parts.append(f"\n## {title}\n\n{where}.\n\n| Key | Type | Default | Flag | Environment | Meaning |\n")
+        parts.append("|---|---|---|---|---|---|\n")
+        parts += [setting(model, field) for field in attrs.fields(model)]
+    return "".join(parts)
+
+
+def setting(model: type, field: attrs.Attribute[object]) -> str:
+    """Return the row of one setting."""
+    hint = typing.get_type_hints(model)[field.name]
+    inner = next((arg for arg in typing.get_args(hint) if arg is not type(None)), hint)
+    name = "list" if typing.get_origin(hint) is tuple else "path" if inner is Path else inner.__name__
+    default = (
+        ""
+        if field.default in {None, ()}
+        else f"`{str(field.default).lower() if name == 'bool' else field.default}`"
+    )
+    flag = f"`--{field.name.replace('_', '-')}`" if field.metadata["flag"] else ""
+    environment = f"`{field.metadata['env']}`" if field.metadata["env"] else ""
+    return f"| `{field.name}` | {name} | {default} | {flag} | {environment} | {field.metadata['help']} |\n"
+
+
+def hooks() -> str:
+    """Return the page about the hooks."""
+    parts = [HOOKS]
+    for group, whose, spec in SPECS:
+        parts.append(f"\n## `{group}`\n\nHooks {whose}.\n")
+        for name, function in vars(spec).items():
+            if not name.startswith("_") and callable(function):
+                signature = str(inspect.signature(function)).replace("(self, ", "(").replace("'", "")
+                text = inspect.getdoc(function) or ""
+                parts.append(f"\n### {name}\n\n```text\n{name}{signature}\n\n{text}\n```\n")
+    return "".join(parts)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors,
+    "configuration.md": configuration,
+    "hooks.md": hooks,
+}
 
 
 def main() -> int:
@@ -94,7 +173,6 @@ def main() -> int:
         if check:
             print(f"docs/reference/{name} is not current: run python docs/generate.py")
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
             print(f"wrote docs/reference/{name}")
     return 1 if check and stale else 0
