@@ -7,9 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
-import attrs
 import msgspec
 
 from radical_edge_core.errors import BadRequest
@@ -21,8 +20,8 @@ def loads(body: bytes, content_type: str = "application/json") -> object:
     """
     Decode a request body: msgpack where the content type says so, else JSON.
 
-    JSON is read strictly: UTF-8 only, no NaN, no number beyond a double's range, no lone surrogate, and no name
-    twice in one object (readers disagree about which one counts).
+    JSON is read strictly: UTF-8 only, no NaN, no number beyond a double's range, no lone surrogate, and no
+    name twice in one object (readers disagree about which one counts).
 
     Raises:
         BadRequest: The body can't be decoded; the text says where and why.
@@ -38,8 +37,8 @@ def dumps(value: object) -> bytes:
     """
     Encode a value as JSON.
 
-    Attrs classes, dataclasses and what JSON has are written as they are; NaN and infinities become ``null``, paths
-    text, and what is no valid Unicode (file names, for example) is replaced character by character.
+    Attrs classes, dataclasses and what JSON has are written as they are; NaN and infinities become ``null``,
+    paths text, and what is no valid Unicode (file names, for example) is replaced character by character.
 
     Raises:
         TypeError: The value holds something that has no JSON form.
@@ -74,15 +73,17 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, type) or not attrs.has(type(value)):
-        if isinstance(value, Mapping):
-            return {str(_plain(key)): _plain(item) for key, item in value.items()}
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return msgspec.to_builtins(value)
-        if isinstance(value, (Sequence, AbstractSet)):
-            return [_plain(item) for item in value]
-        return _plain(msgspec.to_builtins(value, enc_hook=_other))
-    return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return msgspec.to_builtins(value)
+    if isinstance(value, (Sequence, AbstractSet)):
+        return [_plain(item) for item in value]
+    fields: Any = getattr(type(value), "__attrs_attrs__", None) or getattr(value, "__dataclass_fields__", None)
+    if fields is not None:
+        names = [field if isinstance(field, str) else field.name for field in fields]
+        return {name: _plain(getattr(value, name)) for name in names}
+    return _plain(msgspec.to_builtins(value, enc_hook=_other))
 
 
 def _load_json(body: bytes) -> object:

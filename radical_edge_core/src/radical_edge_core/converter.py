@@ -1,8 +1,8 @@
 """
 The boundary between JSON values and typed Python values.
 
-One converter is built per plugin, so that a plugin may add hooks for types of its own. ``parse`` reports every
-problem of a body at once; ``loads`` and ``dumps`` are the way from and to bytes.
+One converter is built per plugin, so that a plugin may add hooks for types of its own. ``parse`` reports
+every problem of a body at once; ``loads`` and ``dumps`` are the way from and to bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import Enum
-from typing import Any, Literal, TypeVar, Union, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from cattrs import Converter
 
@@ -21,13 +21,13 @@ from radical_edge_core.codec import dumps, loads
 from radical_edge_core.errors import InvalidRequest
 from radical_edge_core.records import is_record
 
-__all__ = ["build_converter", "dumps", "loads", "parse", "path_text"]
+__all__ = ["build_converter", "dumps", "loads", "parse", "path_text", "told"]
 
 T = TypeVar("T")
 
 
 def build_converter() -> Converter:
-    """Return a new converter with the strict hooks of ``structure.py``; the caller may register its own on top."""
+    """Return a new converter with the strict hooks of ``structure.py``; register others on top."""
     converter = Converter(forbid_extra_keys=True)
     hook = converter.register_structure_hook
     for plain in (int, str, bool, type(None)):
@@ -40,6 +40,7 @@ def build_converter() -> Converter:
     factory(lambda t: t is Any or t is object)(_passed_through)
     factory(is_record)(structure.record_hook)
     factory(_is_sequence)(structure.sequence_hook)
+    factory(_is_fixed_tuple)(structure.fixed_tuple_hook)
     factory(_is_mapping)(structure.mapping_hook)
     factory(lambda t: get_origin(t) in {Union, types.UnionType})(structure.union_hook)
     factory(_is_choice)(lambda _target, _converter: structure.as_choice)
@@ -55,20 +56,31 @@ def parse(payload: object, model: type[T], converter: Converter) -> T:
         InvalidRequest: It does not fit; ``problems`` names every field that is wrong, with its path.
     """
     try:
-        return converter.get_structure_hook(model)(payload, model)  # type: ignore[no-any-return]
+        made: T = converter.get_structure_hook(model)(payload, model)
+        return made
     except RecursionError:
         raise InvalidRequest("the body is nested too deeply") from None
-    except structure.Mismatch as error:
-        found = [{"path": path_text(steps), "message": message} for steps, message in error.problems]
-    except (ValueError, TypeError) as error:  # what a model's own validators raise
-        found = [
-            {"path": path_text(steps), "message": message} for steps, message in structure.problems_of(error)
-        ]
-    raise InvalidRequest(problems=found)
+    except (ValueError, TypeError) as error:  # a mismatch, or what a model's own validator raised
+        problems = structure.problems_of(error)
+    found = [
+        {"path": path_text(steps)[:256], "message": message[:512]}
+        for steps, message in problems[: structure.MAX_PROBLEMS]
+    ]
+    raise InvalidRequest(told(found), problems=found)
+
+
+def told(problems: Sequence[Mapping[str, str]]) -> str:
+    """Write problems as one sentence; the first ten, as a sentence has its bounds."""
+    text = "; ".join(f"{problem['path']}: {problem['message']}" for problem in problems[:10])
+    return text if len(problems) <= 10 else f"{text}; and {len(problems) - 10} more"
 
 
 def path_text(steps: Sequence[str | int]) -> str:
-    """Write a path below the body: ``$.jobs[0].walltime_s``, and ``$["odd key"]`` where the name is no identifier."""
+    """
+    Write a path below the body: ``$.jobs[0].walltime_s``.
+
+    A name that is no identifier is quoted: ``$["odd key"]``.
+    """
     text = "$"
     for step in steps:
         if isinstance(step, int):
@@ -92,6 +104,11 @@ def _is_sequence(target: object) -> bool:
         and issubclass(origin, (Sequence, AbstractSet))
         and not hasattr(origin, "_fields")
     )
+
+
+def _is_fixed_tuple(target: object) -> bool:
+    args = get_args(target)
+    return get_origin(target) is tuple and args[1:] != (Ellipsis,)
 
 
 def _is_mapping(target: object) -> bool:

@@ -1,8 +1,9 @@
 """
 JSON Schema 2020-12 from Python types: the other half of the converter.
 
-What a schema made here accepts the converter accepts, and the reverse; a property test holds them together. The
-exceptions are what JSON Schema has no word for: base64, and ``1.0``, which is no ``int`` to the converter.
+What a schema made here accepts the converter accepts, and the reverse; a property test holds them together.
+The exceptions are what JSON Schema has no word for: base64, and ``1.0``, which is no ``int`` to the
+converter.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 
 import msgspec
 from attrs import frozen
-
 
 REF_TEMPLATE = "#/$defs/{name}"
 _ANYTHING = "x-anything"
@@ -56,17 +56,10 @@ def schemas_for(inputs: Sequence[Any], outputs: Sequence[Any]) -> Schemas:
     return Schemas(inputs=first, outputs=rest, definitions=definitions)
 
 
-def object_schema(model: type) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Return the closed schema of a record class, in place rather than by reference, and the definitions it uses."""
-    return inline(schemas_for([model], []))
-
-
-def inline(schemas: Schemas) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Replace the only input's reference by what it names."""
-    (schema,) = schemas.inputs
-    definitions = dict(schemas.definitions)
-    name = str(schema.get("$ref", "")).rpartition("/")[2]
-    return definitions.pop(name, schema), definitions
+def json_schema(model: Any) -> dict[str, Any]:
+    """Return the closed schema of one type as a document of its own."""
+    made = schemas_for([model], [])
+    return {**made.inputs[0], "$defs": made.definitions} if made.definitions else dict(made.inputs[0])
 
 
 def references(schema: object) -> set[str]:

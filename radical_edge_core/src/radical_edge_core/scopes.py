@@ -49,7 +49,9 @@ def parse_scope(text: str) -> Scope:
     if not colon or verb not in VERBS:
         raise InvalidRequest(f"scope {text!r} does not begin with one of {', '.join(f'{v}:' for v in VERBS)}")
     if not _GLOB.fullmatch(edge) or not _GLOB.fullmatch(plugin or "*"):
-        raise InvalidRequest(f"scope {text!r} is not verb:edge/plugin, as in read:*/queue_info or write:hpc-*")
+        raise InvalidRequest(
+            f"scope {text!r} is not verb:edge/plugin, as in read:*/queue_info or write:hpc-*"
+        )
     return Scope(verb, edge, plugin or "*")
 
 
@@ -58,9 +60,14 @@ def allows(scopes: Iterable[str], verb: str, edge: str, plugin: str) -> bool:
     return _decide(tuple(scopes), verb, edge, plugin)
 
 
-def reaches(scopes: Iterable[str], edge: str, plugin: str = "*") -> bool:
+def reaches(scopes: Iterable[str], edge: str, plugin: str) -> bool:
     """Say whether ``scopes`` allow anything at all there; a first sieve before the effect of a call is known."""
     return any(_decide(tuple(scopes), verb, edge, plugin) for verb in ("read", "function", "admin"))
+
+
+def touches(scopes: Iterable[str], edge: str) -> bool:
+    """Say whether ``scopes`` allow anything on any plugin of an edge."""
+    return any(fnmatchcase(edge, parse_scope(text).edge) for text in scopes)
 
 
 def not_covered(wanted: Iterable[str], held: Iterable[str]) -> list[str]:

@@ -1,9 +1,10 @@
 """
-Strict structure hooks: how one JSON value becomes one Python value, or a list of everything that is wrong with it.
+Strict structure hooks: how one JSON value becomes one Python value, or a list of everything that is wrong
+with it.
 
-Nothing is coerced: an ``int`` is an ``int`` (no ``true``, no ``1.0``, no ``"1"``), a list comes from a list, an object
-from an object. The two exceptions have no JSON type of their own: ``bytes`` come as base64 text and ``datetime`` as
-ISO 8601 text with an offset. A ``float`` also takes an ``int``, and never NaN or an infinity.
+Nothing is coerced: an ``int`` is an ``int`` (no ``true``, no ``1.0``, no ``"1"``), a list comes from a list,
+an object from an object. The two exceptions have no JSON type of their own: ``bytes`` come as base64 text and
+``datetime`` as ISO 8601 text with an offset. A ``float`` also takes an ``int``, and never NaN or an infinity.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableSequence, MutableSet
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, get_args, get_origin
@@ -24,7 +26,9 @@ from cattrs.v import transform_error
 
 from radical_edge_core.records import fields_of
 
-type_name_of: Final[Mapping[type, str]] = {dict: "object", list: "list", tuple: "list", type(None): "null"}
+JSON_NAMES: Final[Mapping[type, str]] = {dict: "object", list: "list", tuple: "list", type(None): "null"}
+
+MAX_PROBLEMS: Final = 1000
 
 Hook = Callable[[Any, Any], Any]
 Steps = tuple[str | int, ...]
@@ -45,7 +49,7 @@ def wrong(expected: str, value: object) -> Mismatch:
 
 def json_type(value: object) -> str:
     """Name the type of a decoded value."""
-    return type_name_of.get(type(value), type(value).__name__)
+    return JSON_NAMES.get(type(value), type(value).__name__)
 
 
 def problems_of(error: Exception) -> tuple[tuple[Steps, str], ...]:
@@ -61,7 +65,7 @@ def problems_of(error: Exception) -> tuple[tuple[Steps, str], ...]:
 
 
 class Collector:
-    """Gathers the problems of the parts of one value, so that one bad field does not hide the next."""
+    """Gathers the problems of the parts of one value, so that one bad field does not hide the next; bounded."""
 
     def __init__(self) -> None:
         self.found: list[tuple[Steps, str]] = []
@@ -74,11 +78,15 @@ class Collector:
             raise
         except Exception as error:  # noqa: BLE001 - a validator may raise anything, and it all means "does not fit"
             self.found.extend(((step, *steps), message) for steps, message in problems_of(error))
+            if len(self.found) >= MAX_PROBLEMS:
+                self.done()  # a hostile body can be wrong a million times
             return None
 
     def note(self, step: str, message: str) -> None:
         """Add one problem of a field."""
         self.found.append(((step,), message))
+        if len(self.found) >= MAX_PROBLEMS:
+            self.done()
 
     def done(self) -> None:
         """Raise what was gathered, if anything was."""
@@ -86,13 +94,13 @@ class Collector:
             raise Mismatch(self.found)
 
 
-# -- plain values ------------------------------------------------------------------------------------------------
+# -- plain values --------------------------------------------------------------------------------------------
 
 
 def exactly(value: object, target: type) -> object:
     """Take a value of exactly this type."""
     if type(value) is not target:
-        raise wrong(type_name_of.get(target, target.__name__), value)
+        raise wrong(JSON_NAMES.get(target, target.__name__), value)
     return value
 
 
@@ -153,45 +161,54 @@ def as_choice(value: object, target: object) -> object:
     raise Mismatch([((), f"expected one of {names}")])
 
 
-# -- values made of values ---------------------------------------------------------------------------------------
+# -- values made of values -----------------------------------------------------------------------------------
 
 
 def sequence_hook(target: Any, converter: Converter) -> Hook:
-    """Build the hook of ``list[X]``, ``tuple[X, ...]``, ``tuple[X, Y]``, ``set[X]`` and their abstract kin."""
+    """Build the hook of ``list[X]``, ``tuple[X, ...]``, ``set[X]`` and their abstract kin."""
     origin = get_origin(target) or target
-    args = get_args(target)
-    fixed = issubclass(origin, tuple) and bool(args) and args[-1] is not Ellipsis
-    unique = not issubclass(origin, (list, tuple)) and hasattr(origin, "isdisjoint")
-    make = (
-        tuple
-        if issubclass(origin, tuple) or not issubclass(origin, list)
-        else list
-        if not unique
-        else frozenset
-    )
-    if unique:
-        make = set if origin is set else frozenset
-    item = Any if not args else args[0]
+    item = next(iter(get_args(target)), Any)
+    make = _maker(origin)
 
     def structure(value: Any, _: object) -> object:
-        if type(value) not in {list, tuple}:
+        if type(value) is not list:
             raise wrong("list", value)
-        if fixed and len(value) != len(args):
-            raise Mismatch([((), f"expected {len(args)} items, got {len(value)}")])
-        targets = args if fixed else (item,) * len(value)
         collect = Collector()
-        hooks = [converter.get_structure_hook(t) for t in targets] if fixed else None
-        hook = None if fixed else converter.get_structure_hook(item)
-        made = [
-            collect.run(index, hooks[index] if hooks else hook, part, targets[index])  # type: ignore[arg-type]
-            for index, part in enumerate(value)
-        ]
+        hook = converter.get_structure_hook(item)
+        made = make(collect.run(index, hook, part, item) for index, part in enumerate(value))
         collect.done()
-        if unique and len(set(made)) != len(made):
+        if len(made) != len(value):
             raise Mismatch([((), "expected items that differ from each other")])
-        return make(made)
+        return made
 
     return structure
+
+
+def fixed_tuple_hook(target: Any, converter: Converter) -> Hook:
+    """Build the hook of ``tuple[X, Y]``, one type an item."""
+    items = [item for item in get_args(target) if item != ()]
+
+    def structure(value: Any, _: object) -> object:
+        if type(value) is not list:
+            raise wrong("list", value)
+        if len(value) != len(items):
+            raise Mismatch([((), f"expected {len(items)} items, got {len(value)}")])
+        collect = Collector()
+        made = tuple(
+            collect.run(index, converter.get_structure_hook(item), part, item)
+            for index, (part, item) in enumerate(zip(value, items, strict=True))
+        )
+        collect.done()
+        return made
+
+    return structure
+
+
+def _maker(origin: Any) -> Callable[[Iterable[object]], Any]:
+    """Return what makes the collection: mutable only where the type asks for it, as records are frozen."""
+    if issubclass(origin, AbstractSet):
+        return set if issubclass(origin, MutableSet) else frozenset
+    return list if issubclass(origin, MutableSequence) else tuple
 
 
 def mapping_hook(target: Any, converter: Converter) -> Hook:
@@ -216,7 +233,6 @@ def mapping_hook(target: Any, converter: Converter) -> Hook:
 def record_hook(target: Any, converter: Converter) -> Hook:
     """Build the hook of an attrs class, a dataclass or a ``TypedDict``; unknown fields are problems."""
     fields = fields_of(target)
-    make = dict if get_origin(target) is None and issubclass(target, dict) else target
 
     def structure(value: Any, _: object) -> object:
         if type(value) is not dict:
@@ -233,7 +249,7 @@ def record_hook(target: Any, converter: Converter) -> Hook:
             if name not in fields:
                 collect.note(name, "unknown field")
         collect.done()
-        return make(**made)
+        return target(**made)
 
     return structure
 
@@ -242,8 +258,8 @@ def union_hook(target: Any, converter: Converter) -> Hook:
     """
     Build the hook of a union: the member of exactly the value's type first, then the others in their order.
 
-    Where no member fits, the problems are those of the only member that takes objects (or lists) at all, as that is
-    what the caller meant; else the names of all members.
+    Where no member fits, the problems are those of the only member that takes objects (or lists) at all, as
+    that is what the caller meant; else the names of all members.
     """
     members = get_args(target)
 
@@ -277,10 +293,10 @@ def _type_name(member: Any) -> str:
         return "one of " + ", ".join(repr(choice) for choice in get_args(member))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "object"
-    return type_name_of.get(origin, getattr(origin, "__name__", str(origin)))
+    return JSON_NAMES.get(origin, getattr(origin, "__name__", str(origin)))
 
 
-# -- constraints -------------------------------------------------------------------------------------------------
+# -- constraints ---------------------------------------------------------------------------------------------
 
 
 def annotated_hook(target: Any, converter: Converter) -> Hook:

@@ -1,0 +1,238 @@
+"""
+One bridge, put together.
+
+The ASGI callable sends ``/{edge}/…`` straight to the proxy, ``/register`` to the link server and ``/events`` to the
+streams, all three raw; what is left, the bridge's own routes, is Starlette's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from radical_edge_core import __version__
+from radical_edge_core.bridge.access_log import AccessLog
+from radical_edge_core.bridge.auth.door import Door, Identity
+from radical_edge_core.bridge.auth.store import CredentialStore
+from radical_edge_core.bridge.config import BridgeConfig
+from radical_edge_core.bridge.event_log import EventLog
+from radical_edge_core.bridge.headers import RequestHeaders, sort_request
+from radical_edge_core.bridge.hosted import HostedEdge
+from radical_edge_core.bridge.link_server import LinkServer, not_a_websocket
+from radical_edge_core.bridge.metrics import Metrics
+from radical_edge_core.bridge.own import OwnRoutes
+from radical_edge_core.bridge.proxy import Passage, Proxy, send_problem
+from radical_edge_core.bridge.registry import Registry
+from radical_edge_core.bridge.sse import EventStreams
+from radical_edge_core.errors import BadRequest, EdgeError, MethodNotAllowed, PluginFailure
+from radical_edge_core.link.errors import LinkError
+from radical_edge_core.link.notes import Announce, Event, EventAck, Interest, decode_note, encode_note
+from radical_edge_core.names import HOSTED, RESERVED
+from radical_edge_core.wire.asgi import Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+# Changes of the topology within this time travel as one event.
+_SETTLE_S: Final = 0.2
+_RAW: Final = RESERVED - {HOSTED}
+
+
+class Bridge:
+    """
+    The public hub.
+
+    Args:
+        config: Its settings.
+        folder: Its state folder (``bridge/``), which exists.
+        url: What it is reached by; shown in the topology.
+        terminate: Called with a reason when somebody asks the process to end.
+        access_log: Where finished requests are written.
+    """
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        folder: Path,
+        *,
+        url: str,
+        terminate: Callable[[str], None],
+        access_log: AccessLog,
+    ) -> None:
+        self.config = config
+        self.url = url
+        self.terminate = terminate
+        self.instance = secrets.token_hex(8)
+        self.door = Door(CredentialStore(folder / "tokens.db"), folder)
+        self.registry = Registry(self.door.store.enrolled, self._changed)
+        self.events = EventLog(
+            folder / "events.db",
+            keep_events=config.keep_events,
+            keep_s=config.keep_events_h * 3600,
+            committed=self._committed,
+            acknowledge=self._acknowledge,
+        )
+        self.streams = EventStreams(
+            self.events,
+            topology=lambda scopes: self.registry.topology(self.url, scopes),
+            still_valid=self.door.identify,
+            interest=self._interest,
+        )
+        self.links = LinkServer(
+            self.registry,
+            self.door,
+            instance=self.instance,
+            note=self._note,
+            event_seq=self.events.last_seq,
+            window=config.window_kib * 1024,
+            max_streams=config.max_streams,
+        )
+        self.metrics = Metrics({
+            "edges_connected": ("Edges with a live link", lambda: len(self.registry.connected())),
+            "calls_parked": ("Calls that wait for an edge", lambda: self.registry.parked),
+            "event_listeners": ("Open event streams", lambda: len(self.streams)),
+            "events_uncommitted": ("Events not yet on disk", lambda: self.events.waiting),
+            "events_newest": ("Number of the newest event", lambda: self.events.newest),
+        })  # fmt: skip
+        self.hosted = HostedEdge(config, folder, self.registry, self._note)
+        self._access = access_log
+        self._proxy = Proxy(self.registry, self._identify)
+        self._own = OwnRoutes(self)
+        self._settling: asyncio.TimerHandle | None = None
+        self._told: dict[str, list[str]] = {}
+
+    async def start(self) -> None:
+        """Open the stores and the hosted edge; requests may come after this."""
+        await self.door.store.start()
+        self.door.open()
+        await self.events.start()
+        await self.hosted.start()
+        self.registry.accepting = True
+
+    async def stop(self) -> None:
+        """Let calls finish, close links and streams, and the stores."""
+        self.registry.accepting = False
+        self.streams.stop()
+        await self.links.stop(self.config.drain_s)
+        await self.hosted.stop()
+        await self.events.stop()
+        self.door.store.close()
+        self._access.flush()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, WebSocket or lifespan."""
+        kind = scope["type"]
+        if kind == "http":
+            started, wall = time.perf_counter(), time.time()
+            passage = Passage(method=scope["method"])
+            try:
+                await self._http(scope, receive, send, passage)
+            finally:
+                duration = time.perf_counter() - started
+                self.metrics.count(passage, duration)
+                self._access.write(passage, duration, wall)
+        elif kind == "websocket":
+            if scope["path"] == "/register" and self.registry.accepting:
+                await self.links(scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": 1013})
+        else:
+            await _lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
+        first = scope["raw_path"].split(b"/", 2)[1].decode("latin-1")
+        try:
+            if scope["http_version"].startswith("2"):
+                raise BadRequest("this server speaks HTTP/1.1 only")
+            if first and first not in _RAW:
+                await self._proxy(scope, receive, send, passage)
+            elif first == "events":
+                await self._listen(scope, receive, send, passage)
+            elif first == "register":
+                raise not_a_websocket()
+            else:
+                await self._own(scope, receive, send, passage)
+        except EdgeError as exc:
+            await send_problem(send, exc, passage)
+        except Exception as exc:
+            log.exception("request %s failed", passage.request_id)
+            if passage.status:
+                raise
+            detail = (
+                f"the bridge failed to answer ({type(exc).__name__}); its log has more under this request id"
+            )
+            await send_problem(send, PluginFailure(detail, request_id=passage.request_id), passage)
+
+    async def _listen(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
+        headers = sort_request(scope["headers"])
+        passage.request_id = headers.request_id
+        identity = self._identify(scope, headers)
+        passage.subject = identity.subject
+        if scope["method"] != "GET":
+            raise MethodNotAllowed("/events is read with GET", allow=["GET"])
+        passage.edge, passage.plugin = "events", "-"
+        passage.sent = await self.streams(scope, receive, send, identity, headers.authorization)
+        passage.status = 200
+
+    def _identify(self, _scope: Scope, headers: RequestHeaders) -> Identity:
+        return self.door.identify(headers.authorization)
+
+    # What edges and listeners bring about.
+
+    def _note(self, edge: str, payload: bytes) -> None:
+        try:
+            note = decode_note(payload)
+        except LinkError as exc:
+            log.warning("edge %s sent a note that can't be read: %s", edge, exc)
+            return
+        match note:
+            case Event(durable=True):
+                self.events.append(edge, note)
+            case Event():
+                self.streams.ephemeral(edge, note)
+            case Announce(plugins=plugins, endpoint=endpoint):
+                self.registry.announce(edge, plugins, endpoint)
+            case _:
+                log.warning("edge %s sent a %s, which is not for a bridge", edge, type(note).__name__)
+
+    def _committed(self) -> None:
+        self.streams.committed()
+
+    def _acknowledge(self, edge: str, epoch: str, seq: int) -> None:
+        if (link := self.registry.live(edge)) is not None:
+            link.notify(encode_note(EventAck(epoch=epoch, seq=seq)))
+
+    def _interest(self) -> None:
+        """Tell each edge which ephemeral topics somebody listens to."""
+        for record in self.registry.connected():
+            wanted = self.streams.wanted(record.name, list(record.plugins))
+            if record.link is not None and self._told.get(record.name, []) != wanted:
+                self._told[record.name] = wanted
+                record.link.notify(encode_note(Interest(topics=wanted)))
+
+    def _changed(self) -> None:
+        if self._settling is None:
+            self._settling = asyncio.get_running_loop().call_later(_SETTLE_S, self._settled)
+
+    def _settled(self) -> None:
+        self._settling = None
+        live = {record.name for record in self.registry.connected()}
+        self._told = {name: topics for name, topics in self._told.items() if name in live}
+        self.streams.topology_changed()
+        self._interest()
+
+
+def version() -> str:
+    """Return this distribution's version."""
+    return __version__
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """The process starts and stops the bridge itself; the server's lifespan has nothing to add."""
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,143 @@
+"""
+The door: who a request comes from, and which edge a link belongs to.
+
+There is no unauthenticated mode. The admin and the join token are files of the state folder, made at the first start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+from attrs import frozen
+
+from radical_edge_core.bridge.auth.store import CredentialStore, TokenRecord, digest
+from radical_edge_core.errors import Conflict, Forbidden, Unauthorized
+from radical_edge_core.scopes import EVERYTHING
+from radical_edge_core.state import ADMIN_TOKEN, JOIN_TOKEN, lasting_secret
+
+ADMIN_ID = "admin"
+_HOW = "give a token as `Authorization: Bearer ...`; `radical-edge token create` makes one"
+
+
+@frozen
+class Identity:
+    """A verified caller: subject and scopes of the token that came with the request."""
+
+    subject: str
+    scopes: tuple[str, ...]
+    token_id: str
+
+
+class Door:
+    """
+    Checks credentials.
+
+    Args:
+        store: Where tokens and edge credentials are kept.
+        folder: The bridge's state folder, with the admin and join token files.
+    """
+
+    def __init__(self, store: CredentialStore, folder: Path) -> None:
+        self.store = store
+        self._folder = folder
+        self._join = b""
+        self._known: dict[bytes, tuple[TokenRecord, Identity]] = {}
+
+    def open(self) -> None:
+        """Read, or make, the admin and join tokens of the state folder."""
+        admin = lasting_secret(self._folder / ADMIN_TOKEN)
+        self.store.hold(
+            TokenRecord(
+                id=ADMIN_ID,
+                hash=digest(admin),
+                subject="admin",
+                scopes=EVERYTHING,
+                label="made at first start",
+                created=0.0,
+            )  # fmt: skip
+        )
+        self._join = digest(lasting_secret(self._folder / JOIN_TOKEN))
+
+    def identify(self, authorization: bytes | None) -> Identity:
+        """
+        Return who sent a request with this ``Authorization`` value.
+
+        Raises:
+            Unauthorized: None was sent, or it is unknown, revoked or expired; the text says what to do.
+        """
+        if authorization is None:
+            raise Unauthorized(f"no credential: {_HOW}")
+        key = hashlib.sha256(authorization).digest()
+        known = self._known.get(key)
+        if known is None:
+            known = self._look_up(authorization)
+            if len(self._known) > 4096:
+                self._known.clear()
+            self._known[key] = known
+        record, identity = known
+        if record.expires is not None and record.expired(time.time()):
+            self._known.pop(key, None)
+            raise Unauthorized(f"the token {record.label or record.id!r} has expired: {_HOW}")
+        return identity
+
+    def lifetime(self, identity: Identity, wanted_s: float | None) -> float | None:
+        """Return how long a token made by ``identity`` may live: no longer than its own, ``None`` for ever."""
+        own = next((t for t in self.store.tokens() if t.id == identity.token_id), None)
+        if own is None or own.expires is None:
+            return wanted_s
+        left_s = own.expires - time.time()
+        return left_s if wanted_s is None else min(wanted_s, left_s)
+
+    def forget(self) -> None:
+        """Drop what was remembered of checked credentials, after one was revoked."""
+        self._known.clear()
+
+    def _look_up(self, authorization: bytes) -> tuple[TokenRecord, Identity]:
+        kind, _, secret = authorization.decode("latin-1").partition(" ")
+        if kind.lower() != "bearer":
+            raise Unauthorized(f"the credential is no bearer token: {_HOW}")
+        record = self.store.find(secret.strip())
+        if record is None or record.kind != "token":
+            raise Unauthorized(f"the token is unknown or revoked: {_HOW}")
+        return record, Identity(record.subject, record.scopes, record.id)
+
+    def knocks(self, secret: str) -> bool:
+        """Say whether ``secret`` may open a link at all, before the edge has said its name."""
+        record = self.store.find(secret)
+        joins = record is not None and record.kind == "join" and not record.expired(time.time())
+        return joins or digest(secret) == self._join or self.store.owns_any(secret)
+
+    async def admit(self, name: str, secret: str) -> str | None:
+        """
+        Let the edge ``name`` in with its credential or a join token.
+
+        Returns:
+            The edge's new credential where it joined just now, ``None`` where it came with its own.
+
+        Raises:
+            Unauthorized: The join token is unknown, used or expired.
+            Forbidden: The credential belongs to another name.
+            Conflict: The name is enrolled, and this is not its credential.
+        """
+        if self.store.is_credential(name, secret):
+            return None
+        if self.store.owns_any(secret):
+            raise Forbidden(f"this credential belongs to another edge than {name!r}")
+        record = self.store.find(secret)
+        one_time = record is not None and record.kind == "join" and not record.expired(time.time())
+        if not one_time and digest(secret) != self._join:
+            raise Unauthorized(
+                "the join token is unknown, used or expired: give the bridge's bridge/join.token by --join-token-file, "
+                "or a new one from `radical-edge token create --join`"
+            )
+        if self.store.enrolled(name):
+            raise Conflict(
+                f"the name {name!r} is enrolled to another edge: start with that edge's state folder, choose another "
+                f"--name, or free it with `radical-edge edges forget {name}`"
+            )
+        credential = await self.store.enrol(name)
+        if record is not None and one_time:
+            await self.store.revoke(record.id)
+        return credential

@@ -1,0 +1,191 @@
+"""
+Credentials at rest: ``tokens.db`` keeps hashes, never secrets.
+
+Everything is in memory as well, so that a request is checked without touching the disk; the file is written before
+a change counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from radical_edge_core.errors import NotFound
+from radical_edge_core.storage import Database
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE token (
+        id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, subject TEXT NOT NULL, scopes TEXT NOT NULL,
+        label TEXT NOT NULL, created REAL NOT NULL, expires REAL);
+    CREATE TABLE edge (name TEXT PRIMARY KEY, hash BLOB NOT NULL, enrolled REAL NOT NULL)
+    """,
+)
+
+
+def digest(secret: str) -> bytes:
+    """Return what is stored of a secret: its SHA-256 (the secrets are random, so no salt is needed)."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+def mint() -> str:
+    """Return a new secret of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+@frozen(kw_only=True)
+class TokenRecord:
+    """
+    One token as it is kept.
+
+    Attributes:
+        kind: ``token`` for callers, ``join`` for one edge's first visit.
+        created, expires: Seconds since the epoch; ``expires`` is ``None`` for a token that lasts.
+    """
+
+    id: str
+    hash: bytes = field(repr=False)
+    kind: str = "token"
+    subject: str
+    scopes: tuple[str, ...]
+    label: str = ""
+    created: float
+    expires: float | None = None
+
+    def expired(self, now: float) -> bool:
+        """Say whether the token is past its time."""
+        return self.expires is not None and now >= self.expires
+
+    def public(self) -> dict[str, object]:
+        """Return what may be shown of the token; the secret is not among it."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "subject": self.subject,
+            "scopes": list(self.scopes),
+            "label": self.label,
+            "created": self.created,
+            "expires": self.expires,
+        }
+
+
+class CredentialStore:
+    """The tokens and edge credentials of one bridge."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, _MIGRATIONS)
+        self._tokens: dict[bytes, TokenRecord] = {}
+        self._edges: dict[str, bytes] = {}
+
+    async def start(self) -> None:
+        """Open the file and read what it holds."""
+        self._database.start()
+        rows, edges = await self._database.run(_read_all)
+        now = time.time()
+        for row in rows:
+            record = TokenRecord(
+                id=row[0], hash=row[1], kind=row[2], subject=row[3], scopes=tuple(row[4].split()),
+                label=row[5], created=row[6], expires=row[7],
+            )  # fmt: skip
+            if not record.expired(now - 86400):
+                self._tokens[record.hash] = record
+        self._edges = dict(edges)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def find(self, secret: str) -> TokenRecord | None:
+        """Return the token whose secret this is."""
+        return self._tokens.get(digest(secret))
+
+    def hold(self, record: TokenRecord) -> None:
+        """Keep a token in memory only: the one that lives in a file of the state folder."""
+        self._tokens[record.hash] = record
+
+    def tokens(self, subject: str | None = None) -> list[TokenRecord]:
+        """Return the kept tokens, oldest first; those of one subject where it is named."""
+        found = [t for t in self._tokens.values() if subject is None or t.subject == subject]
+        return sorted(found, key=lambda token: token.created)
+
+    async def create(
+        self, *, subject: str, scopes: Sequence[str], label: str, expires_s: float | None, kind: str = "token"
+    ) -> tuple[TokenRecord, str]:
+        """Make and keep a token; return it and its secret, which nobody can ask for again."""
+        secret, now = mint(), time.time()
+        record = TokenRecord(
+            id=secrets.token_hex(6), hash=digest(secret), kind=kind, subject=subject, scopes=tuple(scopes),
+            label=label, created=now, expires=None if expires_s is None else now + expires_s,
+        )  # fmt: skip
+        row = (
+            record.id, record.hash, kind, subject, " ".join(scopes), label, record.created, record.expires,
+        )  # fmt: skip
+        await self._database.run(
+            lambda db: db.execute("INSERT INTO token VALUES (?,?,?,?,?,?,?,?)", row) and None
+        )
+        self._tokens[record.hash] = record
+        return record, secret
+
+    async def revoke(self, token_id: str, subject: str | None = None) -> TokenRecord:
+        """
+        Forget a token.
+
+        Raises:
+            NotFound: No such token, or not one of ``subject``.
+        """
+        found = next((t for t in self.tokens(subject) if t.id == token_id), None)
+        if found is None:
+            raise NotFound(f"there is no token {token_id!r}; `radical-edge token list` shows them")
+        del self._tokens[found.hash]
+        await self._database.run(lambda db: db.execute("DELETE FROM token WHERE id=?", (token_id,)) and None)
+        return found
+
+    def enrolled(self, name: str) -> bool:
+        """Say whether an edge of that name has ever joined."""
+        return name in self._edges
+
+    def edges(self) -> list[str]:
+        """Return the names of all edges that ever joined."""
+        return sorted(self._edges)
+
+    def is_credential(self, name: str, secret: str) -> bool:
+        """Say whether ``secret`` is the credential of the edge ``name``."""
+        kept = self._edges.get(name)
+        return kept is not None and secrets.compare_digest(kept, digest(secret))
+
+    def owns_any(self, secret: str) -> bool:
+        """Say whether ``secret`` is the credential of some edge."""
+        hashed = digest(secret)
+        return any(secrets.compare_digest(kept, hashed) for kept in self._edges.values())
+
+    async def enrol(self, name: str) -> str:
+        """Bind ``name`` to a new credential and return its secret."""
+        secret = mint()
+        row = (name, digest(secret), time.time())
+        await self._database.run(
+            lambda db: db.execute("INSERT OR REPLACE INTO edge VALUES (?,?,?)", row) and None
+        )
+        self._edges[name] = row[1]
+        return secret
+
+    async def forget(self, name: str) -> None:
+        """
+        Free an edge's name.
+
+        Raises:
+            NotFound: No edge of that name ever joined.
+        """
+        if self._edges.pop(name, None) is None:
+            raise NotFound(f"no edge named {name!r} has ever joined")
+        await self._database.run(lambda db: db.execute("DELETE FROM edge WHERE name=?", (name,)) and None)
+
+
+def _read_all(db: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
+    return db.execute("SELECT * FROM token").fetchall(), db.execute("SELECT name, hash FROM edge").fetchall()

@@ -1,0 +1,195 @@
+"""
+The event log: every durable event of every edge, numbered, kept for those who come back for it.
+
+An event is committed before anybody hears of it, and acknowledged to its edge after that; what an edge sends twice is
+kept once, by (edge, epoch, seq). A listener is a number in this log and nothing more, so a slow one costs nothing.
+The newest events are in memory too; older ones are read from the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from radical_edge_core.link.notes import Event
+from radical_edge_core.storage import Database
+
+log = logging.getLogger(__name__)
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE event (
+        n INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
+        plugin TEXT NOT NULL, topic TEXT NOT NULL, owner TEXT NOT NULL, data BLOB NOT NULL, at REAL NOT NULL,
+        UNIQUE (edge, epoch, seq));
+    CREATE TABLE seen (edge TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (edge, epoch))
+    """,
+)
+TAIL = 4096
+_PAGE = 512
+
+
+class Entry(NamedTuple):
+    """One event as listeners get it; ``data`` is the JSON text of the plugin's data."""
+
+    n: int
+    edge: str
+    plugin: str
+    topic: str
+    owner: str
+    data: bytes
+
+    def line(self) -> bytes:
+        """Return the JSON of the ``notification`` event."""
+        return notification(self.edge, self.plugin, self.topic, self.data)
+
+
+def notification(edge: str, plugin: str, topic: str, data: bytes) -> bytes:
+    """Return ``{"topic": "notification", "data": {...}}`` around data that is JSON already."""
+    head = msgspec.json.encode({"edge": edge, "plugin": plugin, "topic": topic})
+    return b'{"topic":"notification","data":' + head[:-1] + b',"data":' + data + b"}}"
+
+
+class EventLog:
+    """
+    The log of one bridge.
+
+    Args:
+        path: The file.
+        keep_events: How many events are kept at least as long as they are younger than ``keep_s``.
+        keep_s: Events older than this many seconds are dropped.
+        committed: Called in the loop with each batch of new entries.
+        acknowledge: Called in the loop with edge, epoch and seq, once all up to it are kept.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keep_events: int,
+        keep_s: float,
+        committed: Callable[[], None],
+        acknowledge: Callable[[str, str, int], None],
+    ) -> None:
+        self._database = Database(path, _MIGRATIONS)
+        self._keep_events = keep_events
+        self._keep_s = keep_s
+        self._committed = committed
+        self._acknowledge = acknowledge
+        self._pending: list[tuple[str, Event]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._tail: deque[Entry] = deque(maxlen=TAIL)
+        self._seen: dict[tuple[str, str], int] = {}
+        self._epochs: dict[str, str] = {}
+        self.epoch = ""
+        self.oldest = 1
+        self.newest = 0
+
+    async def start(self) -> None:
+        """Open the file."""
+        self._database.start()
+        self.epoch, self.oldest, self.newest, seen = await self._database.run(_begin)
+        for edge, epoch, seq in seen:
+            self._seen[edge, epoch] = seq
+            self._epochs[edge] = epoch
+
+    async def stop(self) -> None:
+        """Write what waits and close the file."""
+        while self._writing is not None:
+            await self._writing
+        self._database.close()
+
+    @property
+    def waiting(self) -> int:
+        """How many events are not committed yet."""
+        return len(self._pending)
+
+    def last_seq(self, edge: str) -> int:
+        """Return the last event number held of an edge's current epoch, -1 for none."""
+        return self._seen.get((edge, self._epochs.get(edge, "")), -1)
+
+    def append(self, edge: str, event: Event) -> None:
+        """Take a durable event; it is heard of when it is committed."""
+        self._pending.append((edge, event))
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    async def after(self, n: int, limit: int = _PAGE) -> list[Entry]:
+        """Return up to ``limit`` events after number ``n``, in order."""
+        if n >= self.newest:
+            return []
+        if self._tail and self._tail[0].n <= n + 1:
+            skip = next((i for i, entry in enumerate(self._tail) if entry.n > n), len(self._tail))
+            return [self._tail[i] for i in range(skip, min(skip + limit, len(self._tail)))]
+        return await self._database.run(lambda db: _read(db, n, limit))
+
+    async def _write(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending, []
+                try:
+                    entries, self.oldest = await self._database.run(lambda db, b=batch: self._insert(db, b))  # type: ignore[misc]
+                except Exception:
+                    # The edge keeps what is not acknowledged and sends it again with its next link.
+                    log.exception("%d events could not be kept", len(batch))
+                    continue
+                if entries:
+                    self.newest = entries[-1].n
+                    self._tail.extend(entries)
+                    self._committed()
+                last: dict[tuple[str, str], int] = {}
+                for edge, event in batch:
+                    last[edge, event.epoch] = max(event.seq, last.get((edge, event.epoch), -1))
+                for (edge, epoch), seq in last.items():
+                    self._seen[edge, epoch] = max(seq, self._seen.get((edge, epoch), -1))
+                    self._epochs[edge] = epoch
+                    self._acknowledge(edge, epoch, seq)
+        finally:
+            self._writing = None
+
+    def _insert(self, db: sqlite3.Connection, batch: list[tuple[str, Event]]) -> tuple[list[Entry], int]:
+        entries, now = [], time.time()
+        for edge, event in batch:
+            cursor = db.execute(
+                "INSERT OR IGNORE INTO event (edge, epoch, seq, plugin, topic, owner, data, at) VALUES (?,?,?,?,?,?,?,?)",
+                (edge, event.epoch, event.seq, event.plugin, event.topic, event.owner, event.data, now),
+            )
+            if cursor.rowcount:
+                n = cursor.lastrowid or 0
+                entries.append(Entry(n, edge, event.plugin, event.topic, event.owner, event.data))
+            db.execute(
+                "INSERT INTO seen VALUES (?,?,?) ON CONFLICT DO UPDATE SET seq=max(seq, excluded.seq)",
+                (edge, event.epoch, event.seq),
+            )
+        newest = db.execute("SELECT max(n) FROM event").fetchone()[0] or 0
+        db.execute(
+            "DELETE FROM event WHERE n <= ? OR at < ?", (newest - self._keep_events, now - self._keep_s)
+        )
+        oldest = db.execute("SELECT min(n) FROM event").fetchone()[0]
+        return entries, newest + 1 if oldest is None else oldest
+
+
+def _begin(db: sqlite3.Connection) -> tuple[str, int, int, list[Any]]:
+    db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(4),))
+    epoch = db.execute("SELECT value FROM meta WHERE key='epoch'").fetchone()[0]
+    low, high = db.execute("SELECT min(n), max(n) FROM event").fetchone()
+    known = db.execute("SELECT seq FROM sqlite_sequence WHERE name='event'").fetchone()
+    newest = high or (known[0] if known else 0)
+    seen = db.execute("SELECT edge, epoch, seq FROM seen ORDER BY rowid").fetchall()
+    return epoch, low or newest + 1, newest, seen
+
+
+def _read(db: sqlite3.Connection, n: int, limit: int) -> list[Entry]:
+    rows = db.execute(
+        "SELECT n, edge, plugin, topic, owner, data FROM event WHERE n > ? ORDER BY n LIMIT ?", (n, limit)
+    )
+    return [Entry(*row) for row in rows]

@@ -1,0 +1,68 @@
+"""The caller's end of a request: its body, piece by piece, and whether it is still there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from radical_edge_core.wire.asgi import Message, Receive
+
+
+class CallerLeft(Exception):  # noqa: N818 - not an error of ours
+    """The caller closed its connection."""
+
+
+class Intake:
+    """
+    Reads one request's body.
+
+    Bytes are taken from the server one message at a time and only when wanted, so that the caller's own socket is
+    what holds back an upload that the edge can't take yet.
+    """
+
+    __slots__ = ("_kept", "_receive", "ended")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._kept: deque[Message] = deque()
+        self.ended = False
+
+    async def next(self) -> bytes:
+        """
+        Return the next piece, which may be empty; ``ended`` says whether it was the last.
+
+        Raises:
+            CallerLeft: The caller went away before the body ended.
+        """
+        message = self._kept.popleft() if self._kept else await self._receive()
+        if message["type"] == "http.disconnect":
+            raise CallerLeft
+        self.ended = not message.get("more_body", False)
+        body = message.get("body", b"")
+        return body if isinstance(body, bytes) else bytes(body)
+
+    async def collect(self) -> bytes:
+        """Return the whole of a body that is known to be small."""
+        pieces = [await self.next()]
+        while not self.ended:
+            pieces.append(await self.next())
+        return b"".join(pieces)
+
+    async def left(self) -> None:
+        """
+        Return when the caller has gone.
+
+        At most one piece of the body is taken from the server meanwhile and kept for ``next``: beyond it nothing can
+        be known of the caller until the body moves on.
+        """
+        while True:
+            if self._kept:
+                await asyncio.get_running_loop().create_future()
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return
+            if not self.ended:
+                if message.get("body") or message.get("more_body"):
+                    self._kept.append(message)
+                else:
+                    self.ended = True

@@ -1,0 +1,98 @@
+"""The bridge's own routes as one application: some open to anybody, the rest behind the door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route, Router
+
+from radical_edge_core import __version__
+from radical_edge_core.bridge.admin import IDENTITY, admin_routes, json_response
+from radical_edge_core.bridge.api_document import ApiDocument
+from radical_edge_core.bridge.headers import sort_request
+from radical_edge_core.bridge.pages import PLAIN_CSP, docs_page, front_page
+from radical_edge_core.bridge.proxy import Passage
+from radical_edge_core.errors import MethodNotAllowed, NotFound, Unauthorized, Unavailable
+from radical_edge_core.wire.asgi import Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from radical_edge_core.bridge.app import Bridge
+
+OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+
+
+class OwnRoutes:
+    """Answers what is not forwarded."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._document = ApiDocument(bridge)
+        pages = [
+            Route("/", self._front, methods=["GET"]),
+            Route("/healthz", self._healthz, methods=["GET"]),
+            Route("/readyz", self._readyz, methods=["GET"]),
+            Route("/docs", self._docs, methods=["GET"]),
+            Route("/openapi.json", self._openapi, methods=["GET"]),
+        ]
+        self._router = Router([*pages, *admin_routes(bridge)], redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
+        """
+        Answer one request.
+
+        Raises:
+            EdgeError: What a caller is to be told; sent by whoever called.
+        """
+        headers = sort_request(scope["headers"])
+        passage.request_id = headers.request_id
+        passage.edge, passage.plugin = "bridge", scope["path"].split("/")[1] or "/"
+        try:
+            scope[IDENTITY] = self._bridge.door.identify(headers.authorization)
+            passage.subject = scope[IDENTITY].subject
+        except Unauthorized:
+            if scope["path"] not in OPEN:
+                raise
+            scope[IDENTITY] = None
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                passage.status = message["status"]
+            else:
+                passage.sent += len(message.get("body", b""))
+            await send(message)
+
+        # An exception handler of Starlette's own would answer in another form than the rest of the API does.
+        scope["app"] = self._router
+        try:
+            await self._router(scope, receive, noted)
+        except HTTPException as exc:
+            if exc.status_code == 405:
+                allow = (exc.headers or {}).get("Allow", "").split(", ")
+                raise MethodNotAllowed(
+                    f"{scope['path']} does not take {scope['method']}", allow=allow
+                ) from exc
+            raise NotFound(f"the bridge has no route {scope['path'][:200]!r}") from exc
+
+    async def _front(self, _request: Request) -> Response:
+        return HTMLResponse(front_page(__version__), headers={"content-security-policy": PLAIN_CSP})
+
+    async def _healthz(self, _request: Request) -> Response:
+        return json_response({"status": "ok", "version": __version__})
+
+    async def _readyz(self, _request: Request) -> Response:
+        if not self._bridge.registry.accepting:
+            raise Unavailable("the bridge is stopping", retry_after_s=2)
+        return json_response({"status": "ready"})
+
+    async def _docs(self, _request: Request) -> Response:
+        page = docs_page(self._document.own())
+        return HTMLResponse(page, headers={"content-security-policy": PLAIN_CSP})
+
+    async def _openapi(self, request: Request) -> Response:
+        identity = request.scope[IDENTITY]
+        if identity is None:
+            return json_response(self._document.own())
+        return json_response(await self._document.merged(identity))

@@ -1,0 +1,276 @@
+"""
+``GET /events``: server-sent events.
+
+A listener is a cursor into the event log, a set of filters and the rights of its token. What the cursor finds is joined
+into one write: the cost is per write, not per event. Ephemeral events (the newest of each topic only) go to listeners
+that name the topic. A listener whose cursor fell off the log, or is unknown, is told so by ``truncated``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import parse_qs
+
+import msgspec
+from attrs import define, field, frozen
+
+from radical_edge_core.bridge.auth.door import Identity
+from radical_edge_core.bridge.event_log import Entry, EventLog, notification
+from radical_edge_core.errors import EdgeError, InvalidRequest
+from radical_edge_core.link.notes import Event
+from radical_edge_core.scopes import allows
+from radical_edge_core.wire.asgi import Receive, Scope, Send
+
+HEARTBEAT_S: Final = 15.0
+# A short wait after the first event of a burst lets the rest of it travel in the same write.
+GATHER_S: Final = 0.005
+_HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+@frozen(kw_only=True)
+class Filters:
+    """What a listener asks for; empty means everything (of the durable topics)."""
+
+    topics: frozenset[str] = frozenset()
+    ephemeral: frozenset[str] = frozenset()
+    edge: str | None = None
+    plugin: str | None = None
+
+    @classmethod
+    def read(cls, query: bytes) -> Filters:
+        """
+        Read them from a query string.
+
+        Raises:
+            InvalidRequest: A parameter is unknown.
+        """
+        given = parse_qs(query.decode("latin-1"))
+        unknown = [name for name in given if name not in {"topics", "ephemeral", "edge", "plugin"}]
+        if unknown:
+            raise InvalidRequest(
+                problems=[{"path": f"$.{name}", "message": "unknown parameter"} for name in unknown]
+            )
+        return cls(
+            topics=_names(given.get("topics", [])),
+            ephemeral=_names(given.get("ephemeral", [])),
+            edge=given["edge"][-1] if "edge" in given else None,
+            plugin=given["plugin"][-1] if "plugin" in given else None,
+        )
+
+    def place(self, edge: str, plugin: str) -> bool:
+        """Say whether an edge and plugin pass."""
+        return self.edge in {None, edge} and self.plugin in {None, plugin}
+
+    def durable(self, topic: str) -> bool:
+        """Say whether a durable topic passes."""
+        return not self.topics or topic in self.topics
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The topics named outright: only these may be ephemeral ones."""
+        return self.topics | self.ephemeral
+
+
+@define(eq=False)
+class Listener:
+    """One open stream of events."""
+
+    identity: Identity
+    filters: Filters
+    cursor: int
+    wake: asyncio.Event = field(factory=asyncio.Event)
+    newest: dict[tuple[str, str, str], bytes] = field(factory=dict)
+    topology: bool = True
+    ended: bool = False
+
+    def may_hear(self, edge: str, plugin: str, owner: str) -> bool:
+        """Say whether the listener has the right to an event."""
+        return owner in {"", self.identity.subject} and allows(self.identity.scopes, "read", edge, plugin)
+
+
+class EventStreams:
+    """
+    All listeners of one bridge.
+
+    Args:
+        events: The log.
+        topology: Returns the object of the ``topology`` event, for a listener's scopes.
+        still_valid: Raises when an identity's token was revoked or has expired.
+        interest: Called when the set of wanted ephemeral topics may have changed.
+    """
+
+    def __init__(
+        self,
+        events: EventLog,
+        *,
+        topology: Callable[[tuple[str, ...]], dict[str, object]],
+        still_valid: Callable[[bytes | None], Identity],
+        interest: Callable[[], None],
+    ) -> None:
+        self._events = events
+        self._topology = topology
+        self._still_valid = still_valid
+        self._interest = interest
+        self._listeners: set[Listener] = set()
+        self._stopped = False
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    def committed(self) -> None:
+        """The log has grown."""
+        for listener in self._listeners:
+            listener.wake.set()
+
+    def topology_changed(self) -> None:
+        """Send the topology to everybody."""
+        for listener in self._listeners:
+            listener.topology = True
+            listener.wake.set()
+
+    def ephemeral(self, edge: str, event: Event) -> None:
+        """Pass on an event that is not kept: the newest of its topic replaces one that was not sent yet."""
+        line = b""
+        for listener in self._listeners:
+            wanted = event.topic in listener.filters.named and listener.filters.place(edge, event.plugin)
+            if wanted and listener.may_hear(edge, event.plugin, event.owner):
+                line = line or notification(edge, event.plugin, event.topic, event.data)
+                listener.newest[edge, event.plugin, event.topic] = line
+                listener.wake.set()
+
+    def wanted(self, edge: str, plugins: list[str]) -> list[str]:
+        """Return ``plugin/topic`` for what listeners name and may hear of an edge's plugins."""
+        found = set()
+        for listener in self._listeners:
+            for plugin in plugins:
+                if listener.filters.place(edge, plugin) and listener.may_hear(edge, plugin, ""):
+                    found.update(f"{plugin}/{topic}" for topic in listener.filters.named)
+        return sorted(found)
+
+    def stop(self) -> None:
+        """End every stream."""
+        self._stopped = True
+        for listener in self._listeners:
+            listener.ended = True
+            listener.wake.set()
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, identity: Identity, authorization: bytes | None
+    ) -> int:
+        """Answer one ``GET /events`` until either side ends it; returns the bytes sent."""
+        filters = Filters.read(scope["query_string"])
+        last = next((v.decode("latin-1") for n, v in scope["headers"] if n == b"last-event-id"), None)
+        cursor, gap = self._cursor(last)
+        listener = Listener(identity, filters, cursor)
+        self._listeners.add(listener)
+        self._interest()
+        leaving = asyncio.ensure_future(_left(receive))
+        leaving.add_done_callback(lambda _: _end(listener))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            return await self._pour(listener, send, authorization, gap)
+        finally:
+            leaving.cancel()
+            self._listeners.discard(listener)
+            self._interest()
+
+    async def _pour(self, listener: Listener, send: Send, authorization: bytes | None, gap: bytes) -> int:
+        sent = 0
+        while not listener.ended and not self._stopped:
+            listener.wake.clear()
+            chunks: list[bytes] = []
+            if listener.topology:
+                listener.topology = False
+                chunks.append(
+                    _event(
+                        msgspec.json.encode(
+                            {"topic": "topology", "data": self._topology(listener.identity.scopes)}
+                        )
+                    )
+                )
+            if gap:
+                chunks.append(gap)
+                gap = b""
+            if listener.cursor + 1 < self._events.oldest:
+                chunks.append(self._truncated(f"{self._events.epoch}.{listener.cursor}", self._events.oldest))
+                listener.cursor = self._events.oldest - 1
+            entries = await self._events.after(listener.cursor)
+            for entry in entries:
+                listener.cursor = entry.n
+                if self._passes(listener, entry):
+                    chunks.append(_event(entry.line(), f"{self._events.epoch}.{entry.n}"))
+            if listener.newest:
+                newest, listener.newest = listener.newest, {}
+                chunks.extend(_event(line) for line in newest.values())
+            if chunks:
+                joined = b"".join(chunks)
+                await send({"type": "http.response.body", "body": joined, "more_body": True})
+                sent += len(joined)
+            if not entries and not listener.wake.is_set():
+                sent += await self._wait(listener, send, authorization)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return sent
+
+    async def _wait(self, listener: Listener, send: Send, authorization: bytes | None) -> int:
+        try:
+            async with asyncio.timeout(HEARTBEAT_S):
+                await listener.wake.wait()
+            await asyncio.sleep(GATHER_S)
+        except TimeoutError:
+            try:
+                self._still_valid(authorization)
+            except EdgeError:
+                listener.ended = True
+            await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+            return 3
+        return 0
+
+    def _passes(self, listener: Listener, entry: Entry) -> bool:
+        filters = listener.filters
+        return (
+            filters.durable(entry.topic)
+            and filters.place(entry.edge, entry.plugin)
+            and listener.may_hear(entry.edge, entry.plugin, entry.owner)
+        )
+
+    def _cursor(self, last: str | None) -> tuple[int, bytes]:
+        """Return where a listener begins, and the event that tells of a gap."""
+        events = self._events
+        if not last:
+            return events.newest, b""
+        epoch, _, number = last.partition(".")
+        if epoch == events.epoch and number.isascii() and number.isdigit() and int(number) <= events.newest:
+            return int(number), b""
+        # Another log, or none that is known: tell of the gap, then give all there is.
+        return events.oldest - 1, self._truncated(last, events.oldest)
+
+    def _truncated(self, after: str, before: int) -> bytes:
+        data = {"after": after[:80], "before": f"{self._events.epoch}.{before}"}
+        return _event(
+            msgspec.json.encode({"topic": "truncated", "data": data}), f"{self._events.epoch}.{before - 1}"
+        )
+
+
+def _event(data: bytes, event_id: str = "") -> bytes:
+    return (b"id: %s\ndata: %s\n\n" % (event_id.encode(), data)) if event_id else b"data: %s\n\n" % data
+
+
+def _names(values: list[str]) -> frozenset[str]:
+    return frozenset(name for value in values for name in value.split(",") if name)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _end(listener: Listener) -> None:
+    listener.ended = True
+    listener.wake.set()

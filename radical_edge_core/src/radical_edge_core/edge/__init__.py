@@ -1,0 +1,1 @@
+"""The process on the resource: dials the bridge, mounts plugins, serves their operations."""

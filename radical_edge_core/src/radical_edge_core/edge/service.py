@@ -1,0 +1,180 @@
+"""A process edge: runtime and link together, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from radical_edge_core.config import ConfigError, read_table
+from radical_edge_core.edge.config import EdgeConfig
+from radical_edge_core.edge.identity import this_host
+from radical_edge_core.edge.link_client import Address, Exit, LinkClient
+from radical_edge_core.edge.runtime import EdgeRuntime, EdgeSetup
+from radical_edge_core.link.errors import LinkError
+from radical_edge_core.link.notes import Shutdown, decode_note
+from radical_edge_core.plugin.loader import Wanted
+from radical_edge_core.plugin.report import PluginReport
+from radical_edge_core.process import raise_descriptor_limit, stop_on_signals
+from radical_edge_core.state import BRIDGE_URL, CREDENTIAL, JOIN_TOKEN, read_secret
+
+log = logging.getLogger(__name__)
+STRICT_FAILURE = 1
+
+
+async def serve(config: EdgeConfig, home: Path, folder: Path, file: Path) -> int:
+    """
+    Run one edge until it is told to stop, and return the process's exit code.
+
+    Args:
+        config: Its settings.
+        home: The state folder of this machine, where a bridge on it keeps its URL and join token.
+        folder: This edge's own part of it.
+        file: The configuration file, for the plugins' tables.
+    """
+    raise_descriptor_limit()
+    url = config.url or read_secret(home / "bridge" / BRIDGE_URL)
+    if url is None:
+        raise ConfigError("no bridge is known: give its address by --url or RADICAL_BRIDGE_URL")
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    runtime = EdgeRuntime(_setup(config, folder, file))
+    reports = runtime.load()
+    if config.strict_plugins and (broken := _broken(reports)):
+        log.error("not starting (--strict-plugins): %s", "; ".join(broken))
+        return STRICT_FAILURE
+
+    def take(payload: bytes) -> None:
+        try:
+            note = decode_note(payload)
+        except LinkError as exc:
+            log.warning("the bridge sent a note that can't be read: %s", exc)
+            return
+        if isinstance(note, Shutdown):
+            log.info("the bridge asks this edge to end: %s", note.reason)
+            stopping.set()
+        else:
+            runtime.take(note)
+
+    link = LinkClient(
+        config.name,
+        Address(
+            url=url,
+            cert=config.cert,
+            credential=folder / CREDENTIAL,
+            join_token=lambda: _join_token(config, home),
+        ),
+        runtime.setup.identity,
+        window=config.window_kib * 1024,
+        begin=runtime.prepare,
+        up=runtime.connected,
+        down=runtime.disconnected,
+        note=take,
+        takeover=config.takeover,
+    )
+    code = await _run(config, runtime, link, stopping)
+    return int(code)
+
+
+async def _run(config: EdgeConfig, runtime: EdgeRuntime, link: LinkClient, stopping: asyncio.Event) -> int:
+    loop = asyncio.get_running_loop()
+    linked = loop.create_task(link.run())
+    asked = loop.create_task(stopping.wait())
+    # Plugins start once the edge has registered, or at once where the bridge is away: jobs are to be looked after.
+    started = loop.create_task(_start_plugins(config, runtime, link))
+    watched: set[asyncio.Task[object]] = {linked, asked, started}  # type: ignore[arg-type]  # a set of their common kind
+    code: int = Exit.STOPPED
+    try:
+        while watched & {linked, asked}:  # type: ignore[comparison-overlap]
+            done, watched = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if started in done and (broken := started.result()):
+                log.error("stopping (--strict-plugins): %s", "; ".join(broken))
+                code = STRICT_FAILURE
+                break
+            if linked in done:
+                code = linked.result()
+                break
+            if asked in done:
+                break
+    finally:
+        started.cancel()
+        asked.cancel()
+        await link.leave(0 if linked.done() else config.drain_s)
+        linked.cancel()
+        await asyncio.gather(linked, asked, started, return_exceptions=True)
+        await _finish(config, runtime)
+    return code
+
+
+async def _start_plugins(config: EdgeConfig, runtime: EdgeRuntime, link: LinkClient) -> list[str]:
+    try:
+        async with asyncio.timeout(5):
+            await link.connected.wait()
+    except TimeoutError:
+        log.info("no link yet; starting the plugins meanwhile")
+    runtime.start()
+    await runtime.started()
+    return _broken(runtime.plugins.reports()) if config.strict_plugins else []
+
+
+async def _finish(config: EdgeConfig, runtime: EdgeRuntime) -> None:
+    """Tell which work goes on, or end it, and stop the plugins."""
+    if config.cancel_jobs:
+        await runtime.cancel_unfinished()
+    for line in runtime.unfinished():
+        log.warning("still running after this edge stops: %s", line)
+    await runtime.stop()
+    log.info("stopped")
+
+
+async def list_plugins(config: EdgeConfig, folder: Path, file: Path) -> int:
+    """Print each installed plugin with what becomes of it; returns 1 where any failed."""
+    runtime = EdgeRuntime(_setup(config, folder, file))
+    runtime.load()
+    runtime.start()
+    try:
+        await runtime.started()
+        reports = runtime.plugins.reports()
+    finally:
+        await runtime.stop()
+    rows = [("PLUGIN", "STATUS", "DISTRIBUTION", "VERSION", "REASON")]
+    rows += [(r.name, r.status, r.distribution or "-", r.version or "-", r.reason) for r in reports]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)).rstrip())  # noqa: T201
+    if not reports:
+        print("no plugin is installed; `pip install radical-edge-sysinfo` adds one")  # noqa: T201
+    return 1 if _broken(reports) else 0
+
+
+def _broken(reports: list[PluginReport]) -> list[str]:
+    return [f"{r.name} {r.status}: {r.reason}" for r in reports if r.status in {"failed", "unavailable"}]
+
+
+def _setup(config: EdgeConfig, folder: Path, file: Path) -> EdgeSetup:
+    tables: Mapping[str, object] = read_table(file, "plugins")
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"file {file}: [plugins.{name}] is not a table")
+    return EdgeSetup(
+        name=config.name,
+        host="edge",
+        identity=this_host(),
+        state_dir=folder,
+        job_dir=config.job_dir or folder / "jobs",
+        wanted=Wanted(
+            only=frozenset(config.plugins) if config.plugins else None, disabled=frozenset(config.disable)
+        ),
+        tables={name: table for name, table in tables.items() if isinstance(table, Mapping)},
+    )
+
+
+def _join_token(config: EdgeConfig, home: Path) -> str | None:
+    if config.join_token_file is not None:
+        found = read_secret(config.join_token_file)
+        if found is None:
+            raise ConfigError(f"--join-token-file {config.join_token_file}: there is no token in it")
+        return found
+    return os.environ.get("RADICAL_EDGE_JOIN_TOKEN") or read_secret(home / "bridge" / JOIN_TOKEN)
