@@ -79,7 +79,9 @@ def _plain(value: object) -> object:
         return msgspec.to_builtins(value)
     if isinstance(value, (Sequence, AbstractSet)):
         return [_plain(item) for item in value]
-    fields: Any = getattr(type(value), "__attrs_attrs__", None) or getattr(value, "__dataclass_fields__", None)
+    fields: Any = getattr(type(value), "__attrs_attrs__", None) or getattr(
+        value, "__dataclass_fields__", None
+    )
     if fields is not None:
         names = [field if isinstance(field, str) else field.name for field in fields]
         return {name: _plain(getattr(value, name)) for name in names}

@@ -163,7 +163,7 @@ def coerce(raw: object, type_: Any, where: str) -> object:
 def show(config: object, origins: Mapping[str, str]) -> str:
     """Return one line a setting, ``name = value  (origin)``; secrets are masked."""
     lines: list[str] = []
-    for field in attrs.fields(type(config)):
+    for field in attrs.fields(type(config)):  # type: ignore[arg-type]  # any settings class
         value = getattr(config, field.name)
         text = "***" if field.metadata.get("secret") and value else _plain(value)
         lines.append(f"{field.name} = {text}  ({origins.get(field.name, DEFAULT_ORIGIN)})")

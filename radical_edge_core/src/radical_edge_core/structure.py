@@ -34,7 +34,7 @@ Hook = Callable[[Any, Any], Any]
 Steps = tuple[str | int, ...]
 
 
-class Mismatch(ValueError):  # noqa: N818 - it reads as what it is, and never leaves the boundary
+class Mismatch(ValueError):
     """One value that does not fit, with every reason: where below the value, and what was expected there."""
 
     def __init__(self, problems: Iterable[tuple[Steps, str]]) -> None:

@@ -121,7 +121,7 @@ def eventually() -> Callable[..., Awaitable[None]]:
 @pytest.fixture
 def tell() -> Callable[[str], None]:
     """Give a test the way to say what it met; shown when it fails."""
-    return print  # noqa: T201 - meant for the reader of a failed run
+    return print
 
 
 @pytest.fixture

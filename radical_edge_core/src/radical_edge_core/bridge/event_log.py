@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -137,7 +138,7 @@ class EventLog:
             while self._pending:
                 batch, self._pending = self._pending, []
                 try:
-                    entries, self.oldest = await self._database.run(lambda db, b=batch: self._insert(db, b))  # type: ignore[misc]
+                    entries, self.oldest = await self._database.run(partial(self._insert, batch))
                 except Exception:
                     # The edge keeps what is not acknowledged and sends it again with its next link.
                     log.exception("%d events could not be kept", len(batch))
@@ -156,7 +157,7 @@ class EventLog:
         finally:
             self._writing = None
 
-    def _insert(self, db: sqlite3.Connection, batch: list[tuple[str, Event]]) -> tuple[list[Entry], int]:
+    def _insert(self, batch: list[tuple[str, Event]], db: sqlite3.Connection) -> tuple[list[Entry], int]:
         entries, now = [], time.time()
         for edge, event in batch:
             cursor = db.execute(

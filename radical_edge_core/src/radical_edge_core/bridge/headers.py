@@ -68,7 +68,7 @@ def sort_request(headers: Iterable[Header]) -> RequestHeaders:
             authorization = value
         elif name == b"cookie":
             cookie = value
-        elif name == b"host" or name == b"expect":
+        elif name in {b"host", b"expect"}:
             continue
         elif name in HOP_BY_HOP:
             if name == b"transfer-encoding":

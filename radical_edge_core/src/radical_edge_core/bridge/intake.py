@@ -8,7 +8,7 @@ from collections import deque
 from radical_edge_core.wire.asgi import Message, Receive
 
 
-class CallerLeft(Exception):  # noqa: N818 - not an error of ours
+class CallerLeft(Exception):
     """The caller closed its connection."""
 
 

@@ -247,7 +247,8 @@ class LinkServer:
         log.info("edge %s: connected from %s (%s)", link.name, hello.host, hello.version)
         code, reason = 1006, "the connection broke"
         try:
-            await asyncio.wait({running, carrier}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {running, carrier}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if carrier.done():
                 code, reason = carrier.result()
             else:

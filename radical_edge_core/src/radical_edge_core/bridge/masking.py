@@ -29,7 +29,7 @@ def mask_in_c() -> bool:
         ours, theirs = masker(b"\x01\x02\x03\xff"), plain(bytearray(b"\x01\x02\x03\xff"))
         for size in (1, 2, 3, 5, 0, 64, 301):
             if bytes(ours.process(bytearray(probe[:size]))) != bytes(theirs.process(bytearray(probe[:size]))):
-                raise ValueError("the results differ")  # noqa: TRY301
+                raise ValueError("the results differ")
         protocol.XorMaskerSimple = masker
     except Exception as exc:  # noqa: BLE001 - whatever is wrong with a private name, the slow way works
         log.info("wsproto unmasks by itself: %r", exc)

@@ -42,7 +42,7 @@ class Metrics:
         self._gauges = gauges
         self._series: dict[tuple[str, str, int], _Series] = {}
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)  # type: ignore[arg-type]  # a Collector by its collect method
+        self._registry.register(self)
 
     def count(self, passage: Passage, duration_s: float) -> None:
         """Count one finished request. Names that no edge has are counted together, so that nobody can add series."""

@@ -147,7 +147,7 @@ class EventStreams:
 
     def wanted(self, edge: str, plugins: list[str]) -> list[str]:
         """Return ``plugin/topic`` for what listeners name and may hear of an edge's plugins."""
-        found = set()
+        found: set[str] = set()
         for listener in self._listeners:
             for plugin in plugins:
                 if listener.filters.place(edge, plugin) and listener.may_hear(edge, plugin, ""):

@@ -21,7 +21,7 @@ MAX_MESSAGE: Final = 1024 * 1024
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
-class Refusal(Exception):  # noqa: N818 - an answer
+class Refusal(Exception):
     """
     The bridge does not take this edge.
 

@@ -101,7 +101,7 @@ class LinkClient:
         self._instance = secrets.token_hex(8)
         self._url = link_url(address.url)
         self._tls = tls_context(self._url, address.cert)
-        self._backoff = Backoff(random.Random())
+        self._backoff = Backoff(random.Random())  # noqa: S311 - it spreads retries, nothing depends on it
         self._tunnel: Tunnel | None = None
         self._bridge: str | None = None
         self._pending: tuple[Channel, str] | None = None

@@ -140,6 +140,6 @@ class Outbox:
         self.dropped += 1
         if self.dropped & (self.dropped - 1) == 0:  # 1, 2, 4, 8, …: a flood must not flood the log too
             log.error(
-                "plugin %s: an event of topic %s (%d bytes) was dropped: too large, or %d events wait already (%d dropped)",
+                "plugin %s: an event of topic %s (%d bytes) was dropped: too large, or too many wait (%d; %d dropped)",
                 plugin, topic, size, self.unacknowledged, self.dropped,
             )  # fmt: skip

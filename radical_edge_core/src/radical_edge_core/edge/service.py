@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from radical_edge_core.config import ConfigError, read_table
 from radical_edge_core.edge.config import EdgeConfig
@@ -84,10 +85,10 @@ async def _run(config: EdgeConfig, runtime: EdgeRuntime, link: LinkClient, stopp
     asked = loop.create_task(stopping.wait())
     # Plugins start once the edge has registered, or at once where the bridge is away: jobs are to be looked after.
     started = loop.create_task(_start_plugins(config, runtime, link))
-    watched: set[asyncio.Task[object]] = {linked, asked, started}  # type: ignore[arg-type]  # a set of their common kind
+    watched: set[asyncio.Task[Any]] = {linked, asked, started}
     code: int = Exit.STOPPED
     try:
-        while watched & {linked, asked}:  # type: ignore[comparison-overlap]
+        while watched & {linked, asked}:
             done, watched = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             if started in done and (broken := started.result()):
                 log.error("stopping (--strict-plugins): %s", "; ".join(broken))

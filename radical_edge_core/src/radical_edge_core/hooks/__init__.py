@@ -2,9 +2,9 @@
 The contract with the outside: what installed distributions may implement.
 
 A module named by an entry point of ``radical_edge.plugins`` (edge), ``radical_edge.bridge`` or
-``radical_edge.clients`` holds functions marked with ``hookimpl`` and named as in ``EdgeSpec``, ``BridgeSpec`` or
-``ClientSpec``. All hooks are synchronous and cheap: they hand over objects, and the host does the awaiting. An
-implementation takes those of the listed arguments that it needs.
+``radical_edge.clients`` holds functions marked with ``hookimpl`` and named as in ``EdgeSpec``, ``BridgeSpec``
+or ``ClientSpec``. All hooks are synchronous and cheap: they hand over objects, and the host does the
+awaiting. An implementation takes those of the listed arguments that it needs.
 """
 
 from __future__ import annotations

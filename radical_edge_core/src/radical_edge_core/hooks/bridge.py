@@ -38,8 +38,8 @@ class Authenticator(Protocol):
         """
         Return who a request's headers (lower-case names) prove to be.
 
-        ``None``: not a credential of this kind; the next authenticator is asked. ``errors.Unauthorized``: it is one,
-        and it is wrong; nobody else is asked.
+        ``None``: not a credential of this kind; the next authenticator is asked. ``errors.Unauthorized``: it
+        is one, and it is wrong; nobody else is asked.
         """
 
 
@@ -67,8 +67,8 @@ class BridgeSpec:
         """
         Offer ways to recognise a caller, beside the bridge's own tokens.
 
-        Called once, while the bridge starts, in the event loop's thread. The authenticators are asked in order after
-        the bridge's own; each call is under a deadline.
+        Called once, while the bridge starts, in the event loop's thread. The authenticators are asked in
+        order after the bridge's own; each call is under a deadline.
 
         Args:
             context: The bridge's address, folder and the distribution's configuration.
@@ -84,8 +84,8 @@ class BridgeSpec:
         """
         Add routes to the bridge, such as the portal's pages.
 
-        Called once, while the bridge starts, in the event loop's thread. The bridge's own routes win; where callers
-        need no credential is the bridge's list and not changed by this.
+        Called once, while the bridge starts, in the event loop's thread. The bridge's own routes win; where
+        callers need no credential is the bridge's list and not changed by this.
 
         Args:
             context: The bridge's address, folder and the distribution's configuration.

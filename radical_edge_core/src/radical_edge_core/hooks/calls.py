@@ -1,8 +1,9 @@
 """
 Typed calls of the hooks, one implementation at a time.
 
-A plain pluggy call ends at the first implementation that raises. Here each is guarded by itself: what it raises is
-logged with the name of its distribution's entry point, counted in ``raised``, and never stops the others.
+A plain pluggy call ends at the first implementation that raises. Here each is guarded by itself: what it
+raises is logged with the name of its distribution's entry point, counted in ``raised``, and never stops the
+others.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class Hooks:
         self.raised: Counter[str] = Counter()
 
     def edge_plugin(self, name: str, context: PluginContext) -> Plugin | None:
-        """Ask the implementation of one name for its plugin; what it raises passes, for the loader to report."""
+        """
+        Ask the implementation of one name for its plugin; what it raises passes, for the loader to report.
+        """
         found: list[Plugin] = [
             made
             for owner, call in self._each("edge_plugin")
@@ -67,6 +70,10 @@ class Hooks:
     def implements(self, name: str, hook: str) -> bool:
         """Say whether the implementation of one name has this hook."""
         return any(owner == name for owner, _ in self._each(hook))
+
+    def has_observers(self, hook: str) -> bool:
+        """Say whether anybody implements a hook."""
+        return bool(getattr(self.manager.hook, hook).get_hookimpls())
 
     def edge_session(self, plugin: Plugin, request: SessionRequest) -> PluginSession:
         """Return the first session offered, else the plugin's own."""

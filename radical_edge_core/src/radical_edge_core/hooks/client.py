@@ -22,11 +22,12 @@ class ClientSpec:
         """
         Make the client of one plugin of one edge.
 
-        Called by ``get_plugin``, in the SDK's event loop. The first result counts; core's default, the client that
-        is generated from the description, is asked last.
+        Called by ``get_plugin``, in the SDK's event loop. The first result counts; core's default, the client
+        that is generated from the description, is asked last.
 
         Args:
-            description: What the edge's ``describe`` said; ``description["plugin"]["name"]`` tells whose it is.
+            description: What the edge's ``describe`` said; ``description["plugin"]["name"]`` tells whose it
+                is.
             transport: What carries the calls.
             edge: The edge's name.
 

@@ -45,8 +45,8 @@ class EdgeSpec:
         """
         Offer one plugin to this edge.
 
-        Called once per entry point, by the loader, in the event loop's thread. Do no I/O here: the host awaits
-        ``Plugin.start()`` later, under a deadline.
+        Called once per entry point, by the loader, in the event loop's thread. Do no I/O here: the host
+        awaits ``Plugin.start()`` later, under a deadline.
 
         Args:
             context: The edge's name, the plugin's configuration table, its folders, the clock, the publisher.
@@ -55,8 +55,9 @@ class EdgeSpec:
             The plugin; ``None`` where it does not apply here.
 
         Raises:
-            errors.PluginUnavailable: Something that the plugin needs is missing; it is reported ``unavailable`` with
-                this reason. Anything else that is raised makes it ``failed``. The other plugins load regardless.
+            errors.PluginUnavailable: Something that the plugin needs is missing; it is reported
+                ``unavailable`` with this reason. Anything else that is raised makes it ``failed``. The other
+                plugins load regardless.
         """
 
     @hookspec(firstresult=True)
@@ -64,8 +65,8 @@ class EdgeSpec:
         """
         Make the object of a new session.
 
-        Called for each ``register_session`` that opens one, by the session table, in the event loop's thread. The
-        first result counts; core's default, ``Plugin.create_session``, is asked last.
+        Called for each ``register_session`` that opens one, by the session table, in the event loop's thread.
+        The first result counts; core's default, ``Plugin.create_session``, is asked last.
 
         Args:
             plugin: Whose session it is to be, of any distribution.
@@ -96,8 +97,8 @@ class EdgeSpec:
         """
         Take note of an event.
 
-        Called by the host for each event that a plugin publishes, in the event loop's thread, after the event was
-        accepted. It can't change or drop the event.
+        Called by the host for each event that a plugin publishes, in the event loop's thread, after the event
+        was accepted. It can't change or drop the event.
 
         Args:
             event: What was published, by whom, for whom.

@@ -1,9 +1,9 @@
 """
 What a plugin's author imports.
 
-A plugin is a ``Plugin`` subclass whose methods (and those of its ``PluginSession``) are declared with ``operation``;
-the REST route, its description, the Python client, the command line and the portal's form all come from that one
-declaration.
+A plugin is a ``Plugin`` subclass whose methods (and those of its ``PluginSession``) are declared with
+``operation``; the REST route, its description, the Python client, the command line and the portal's form all
+come from that one declaration.
 """
 
 from __future__ import annotations

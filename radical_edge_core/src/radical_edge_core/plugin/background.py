@@ -6,25 +6,34 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from radical_edge_core.plugin.problems import is_cancellation
+
 Main = Callable[[], Awaitable[None]]
 
 
 class Background:
-    """The running background tasks of one plugin; a crash is logged and remembered, never silent."""
+    """
+    The running background tasks of one plugin; a crash is logged and remembered, never silent.
 
-    def __init__(self, log: logging.Logger) -> None:
-        self._log = log
-        self._tasks: dict[asyncio.Task[None], str] = {}
+    Attributes:
+        failed: The type of the exception that ended a task, by the task's name.
+    """
+
+    def __init__(self, plugin: str, log: logging.Logger) -> None:
         self.failed: dict[str, str] = {}
+        self._plugin = plugin
+        self._log = log
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self, name: str, main: Main) -> None:
         """Start ``main()``; must be called in the event loop."""
-        task = asyncio.get_running_loop().create_task(self._supervise(name, main), name=name)
-        self._tasks[task] = name
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._supervise(name, main), name=f"{self._plugin}.{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop(self, deadline_s: float) -> None:
-        """Cancel every task and wait for their ends; what does not end in time is named in the log and left."""
+        """Cancel every task and wait for the ends; what does not end in time is logged and left."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -36,8 +45,8 @@ class Background:
     async def _supervise(self, name: str, main: Main) -> None:
         try:
             await main()
-        except asyncio.CancelledError:
-            raise
-        except (Exception, SystemExit) as error:  # isolation point: a plugin's task ends alone
+        except BaseException as error:
+            if is_cancellation(error):
+                raise
             self.failed[name] = type(error).__name__
             self._log.exception("background task %s stopped", name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from starlette.routing import BaseRoute
@@ -18,9 +17,11 @@ from radical_edge_core.plugin.declare import PluginDefinitionError
 from radical_edge_core.plugin.operation import Operation
 from radical_edge_core.plugin.session import PluginSession, SessionRequest
 from radical_edge_core.plugin.sessions import SessionTable
+from radical_edge_core.plugin.standard import standard_operations
 from radical_edge_core.plugin.threads import Workers
 
 WEEK_S: Final = 7 * 24 * 3600.0
+TOPIC_KINDS: Final = ("durable", "ephemeral")
 
 
 class Plugin:
@@ -47,6 +48,7 @@ class Plugin:
         converter: Its own; a plugin may register structure hooks for types of its own.
         sessions: Its sessions.
         workers: Its worker threads.
+        operations: What it answers, by name, the standard operations included.
     """
 
     name: ClassVar[str] = ""
@@ -70,22 +72,24 @@ class Plugin:
         if context.name:
             # An instance's public name is its entry point's: two entries may share one class.
             vars(self)["name"] = context.name
+        if not self.name:
+            raise PluginDefinitionError(f"{type(self).__qualname__} has no name")
         self.log = logging.getLogger(f"radical_edge.plugin.{self.name}")
         self.converter = build_converter()
         self.config = self._read_config()
         self.workers = Workers(self.worker_threads)
-        self.background = Background(self.log)
+        self.background = Background(self.name, self.log)
         self.sessions = SessionTable(
             create=self.create_session, monotonic=context.monotonic, idle_timeout_s=self.idle_timeout_s
         )
-        operations_of(type(self))  # a wrong declaration fails here at the latest
+        self.operations = operations_of(type(self))  # a wrong declaration fails here at the latest
 
     async def start(self) -> None:
         """
         Get ready: probe, connect, start background work with ``run_in_background``.
 
-        Runs after the edge has registered, under the host's deadline; until it returns every call is 503. Raise
-        ``errors.PluginUnavailable`` where something needed is missing here.
+        Runs after the edge has registered, under the host's deadline; until it returns every call is 503.
+        Raise ``errors.PluginUnavailable`` where something needed is missing here.
         """
 
     async def stop(self) -> None:
@@ -103,8 +107,9 @@ class Plugin:
         """
         Return Starlette routes for what is no operation: byte streams, both ways.
 
-        Paths are relative to the plugin. GET and HEAD need the ``read`` scope, every other method ``write``; bodies
-        have no size limit. ``current_caller()`` and ``session(sid)`` work in endpoints, which must be ``async def``.
+        Paths are relative to the plugin. GET and HEAD need the ``read`` scope, every other method ``write``;
+        bodies have no size limit. ``current_caller()`` and ``session(sid)`` work in endpoints, which must be
+        ``async def``.
         """
         return ()
 
@@ -140,7 +145,9 @@ class Plugin:
         self.context.publish(self.name, topic, data, owner, durable)
 
     def run_in_background(self, name: str, main: Main) -> None:
-        """Run ``main()`` as a task of this plugin: a crash is logged and shown in ``health``, a stop cancels it."""
+        """
+        Run ``main()`` as a task of this plugin: a crash is logged and shown in ``health``, a stop cancels it.
+        """
         self.background.run(name, main)
 
     def _read_config(self) -> Any:
@@ -152,28 +159,33 @@ class Plugin:
             raise ValueError(f"the configuration of {self.name} does not fit: {error.detail}") from None
 
 
-@lru_cache(maxsize=256)
 def operations_of(cls: type[Plugin]) -> Mapping[str, Operation]:
     """
-    Return what a plugin class and its session class declare, by name.
+    Return everything that a plugin class answers, by name: its own, its sessions', then what every plugin has.
 
     Raises:
         PluginDefinitionError: A declaration is wrong, or two operations claim one name or one path.
     """
+    label = f"{cls.__module__}.{cls.__qualname__}"
     found = collect.collect(cls, "plugin")
     if cls.session_class is not None:
         for name, operation in collect.collect(cls.session_class, "session").items():
             if name in found:
-                raise PluginDefinitionError(
-                    f"{cls.__module__}.{cls.__qualname__}: the plugin and its session both declare {name!r}"
-                )
+                raise PluginDefinitionError(f"{label}: the plugin and its session both declare {name!r}")
             found[name] = operation
+    for topic, kind in cls.topics.items():
+        if kind not in TOPIC_KINDS:
+            raise PluginDefinitionError(f"{label}: topic {topic!r} is {kind!r}, not durable or ephemeral")
+    for name, operation in found.items():
+        live = operation.hints.live_topic
+        if live is not None and live not in cls.topics:
+            raise PluginDefinitionError(f"{label}.{name}: live_topic {live!r} is none of the plugin's topics")
+    options = cls.session_class.options_class if cls.session_class is not None else None
+    found = {**found, **{n: o for n, o in standard_operations(options).items() if n not in found}}
     claimed: dict[tuple[str, ...], str] = {}
     for name, operation in found.items():
         shape = (operation.method, *("{}" if s.startswith("{") else s for s in operation.segments))
         if shape in claimed:
-            raise PluginDefinitionError(
-                f"{cls.__module__}.{cls.__qualname__}: {claimed[shape]!r} and {name!r} claim one path"
-            )
+            raise PluginDefinitionError(f"{label}: {claimed[shape]!r} and {name!r} claim one path")
         claimed[shape] = name
     return found

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 
-from radical_edge_core.codec import loads
 from radical_edge_core.errors import BadRequest, TooLarge
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
-_IN_A_THREAD: Final = 256 * 1024  # decoding this much would hold the event loop for milliseconds
 
 
-async def read_body(request: Request, limit: int = BODY_LIMIT) -> object:
+async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
     """
-    Return the decoded body; an empty one counts as ``{}``.
+    Return the body as it came.
 
     Raises:
         TooLarge: It is longer than ``limit`` bytes; the rest is not read.
-        BadRequest: It is malformed.
+        BadRequest: The caller left before it was whole.
     """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
@@ -33,12 +30,7 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> object:
                 raise _too_large(limit)
     except ClientDisconnect:
         raise BadRequest("the body ended before it was whole") from None
-    if not body:
-        return {}
-    kind = request.headers.get("content-type", "")
-    if len(body) > _IN_A_THREAD:
-        return await anyio.to_thread.run_sync(loads, bytes(body), kind)
-    return loads(bytes(body), kind)
+    return bytes(body)
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -43,8 +43,8 @@ async def run_call(
     """
     Carry out one call: tell the observers, then run the operation.
 
-    Everything that must happen once per call, or instead of it, belongs here: this is where a journal of keys wraps
-    ``invoke``.
+    Everything that must happen once per call, or instead of it, belongs here: this is where a journal of keys
+    wraps ``invoke``.
 
     Args:
         call: What is called, by whom.

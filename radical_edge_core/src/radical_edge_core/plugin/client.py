@@ -1,8 +1,8 @@
 """
 The caller's side of a plugin, made from its description.
 
-``client.list_jobs(queue="debug")`` exists because the edge's own ``describe`` names it, with its parameters and its
-documentation. A subclass adds or replaces methods; it calls the generated ones through ``call``.
+``client.list_jobs(queue="debug")`` exists because the edge's own ``describe`` names it, with its parameters
+and its documentation. A subclass adds or replaces methods; it calls the generated ones through ``call``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class PluginClient:
     def stream(
         self, operation_name: str, /, **fields: object
     ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """Call an operation whose answer is a byte stream: ``async with client.stream("output", …) as answer``."""
+        """
+        Call an operation whose answer is a byte stream: ``async with client.stream("output", …) as answer``.
+        """
         operation = self._operation(operation_name)
         return self.transport.stream(operation["method"], **self._request(operation_name, fields))
 
@@ -71,7 +73,10 @@ class PluginClient:
         return operation is not None and (field is None or field in operation["input"].get("properties", {}))
 
     async def register_session(self, **kwargs: object) -> Any:
-        """Open a session for the operations that need one (``name=``: a named one) and return what the edge said."""
+        """
+        Open a session for the operations that need one (``name=``: a named one) and return what the edge
+        said.
+        """
         answer: Any = await self.call("register_session", **kwargs)
         self.sid = answer["sid"]
         return answer
@@ -215,7 +220,9 @@ def _annotation(schema: Mapping[str, Any]) -> Any:
 
 
 def _query(fields: Mapping[str, object], properties: Mapping[str, Any]) -> dict[str, object]:
-    """Write fields as query parameters; ``None`` is left out where it is the default, else sent as empty text."""
+    """
+    Write fields as query parameters; ``None`` is left out where it is the default, else sent as empty text.
+    """
     found: dict[str, object] = {}
     for name, value in fields.items():
         if value is None:

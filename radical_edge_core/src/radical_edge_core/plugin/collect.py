@@ -1,13 +1,17 @@
-"""Reading the operations of a class: every method that carries a declaration, checked, in the order of definition."""
+"""
+Reading the operations of a class: every method that carries a declaration, checked, in the order of
+definition.
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, Final, NoReturn, get_args, get_origin, get_type_hints
 
 import attrs
 
+from radical_edge_core.plugin.client import PluginClient
 from radical_edge_core.plugin.declare import (
     EFFECTS,
     MARK,
@@ -22,6 +26,10 @@ from radical_edge_core.plugin.paths import parameter_of, template_segments
 from radical_edge_core.plugin.text import text_problem
 from radical_edge_core.schema import schemas_for
 
+RESERVED_NAMES: Final = (
+    frozenset(name for name in dir(PluginClient) if not name.startswith("_"))
+    | {"description", "edge_name", "plugin_name", "sid", "transport"}
+) - {"register_session", "unregister_session"}
 _STREAMS_OF = (AsyncIterator, AsyncIterable)
 _REFUSED_KINDS = {
     inspect.Parameter.VAR_POSITIONAL: "*{}",
@@ -32,7 +40,8 @@ _REFUSED_KINDS = {
 
 def check(cls: type, owner: Owner) -> None:
     """
-    Check what can be checked while the class is being defined: paths, effects, signatures, annotations present.
+    Check what can be checked while the class is being defined: paths, effects, signatures, annotations
+    present.
 
     Raises:
         PluginDefinitionError: A declaration is wrong.
@@ -68,7 +77,9 @@ def _declared(cls: type) -> Iterator[tuple[str, Declaration, Callable[..., Any]]
             elif value is None:
                 names.pop(name, None)
     for name, declaration in names.items():
-        yield name, declaration, inspect.unwrap(getattr(cls, name))
+        if isinstance(inspect.getattr_static(cls, name), (staticmethod, classmethod)):
+            _refuse(_label(cls, name), "an operation is an ordinary method, with self")
+        yield name, declaration, getattr(cls, name)
 
 
 def _check_declaration(
@@ -84,6 +95,8 @@ def _check_declaration(
         _refuse(label, f"the path {declaration.path!r} of a session's operation must hold {{sid}}")
     if owner == "plugin" and "sid" in names:
         _refuse(label, "a path with {sid} belongs on a method of the PluginSession")
+    if segments == ("describe",):
+        _refuse(label, "the path 'describe' is that of the plugin's description")
     _check_words(label, declaration)
     _check_signature(label, function, {*names} - ({"sid"} if owner == "session" else set()), owner)
     return segments
@@ -94,6 +107,8 @@ def _check_words(label: str, declaration: Declaration) -> None:
         _refuse(label, f"the effect {declaration.effect!r} is none of {', '.join(EFFECTS)}")
     if declaration.retry is not None and declaration.retry not in RETRIES:
         _refuse(label, f"retry={declaration.retry!r} is none of {', '.join(RETRIES)}")
+    if declaration.method == "GET" and declaration.effect != "read":
+        _refuse(label, "a GET only reads; declare what changes something with post")
     if declaration.retry is not None and declaration.effect == "read":
         _refuse(label, "retry is for operations that change something; this one's effect is read")
     stream = declaration.hints.stream
@@ -102,6 +117,9 @@ def _check_words(label: str, declaration: Declaration) -> None:
 
 
 def _check_signature(label: str, function: Callable[..., Any], in_path: set[str], owner: Owner) -> None:
+    name = label.rpartition(".")[2]
+    if name.startswith("_") or name in RESERVED_NAMES:
+        _refuse(label, f"no operation can be called {name!r}; clients have that name for something else")
     if not inspect.isroutine(function):
         _refuse(label, "only a method can be an operation")
     signature = inspect.signature(function)
@@ -129,7 +147,7 @@ def _operation(
     segments: tuple[str, ...],
 ) -> Operation:
     try:
-        hints = get_type_hints(function, include_extras=True)
+        hints = get_type_hints(inspect.unwrap(function), include_extras=True)
     except Exception as error:  # noqa: BLE001 - evaluating an annotation can raise anything
         _refuse(label, f"an annotation can't be resolved: {error}")
     parameters = dict(list(inspect.signature(function).parameters.items())[1:])
@@ -162,7 +180,7 @@ def _operation(
         path_types=path_types,
         query_types=query_types,
         returns=hints["return"],
-        is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
+        is_async=_is_async(function) or _is_async(inspect.unwrap(function)),
         hidden=declaration.hidden,
     )
 
@@ -193,6 +211,10 @@ def _check_types(label: str, model: type[Any], returns: Any) -> None:
     except Exception as error:  # noqa: BLE001 - reading a model's annotations can raise anything
         text = str(error).rpartition("\n")[2]
         _refuse(label, f"a type has no JSON form: {text}")
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _summary(function: Callable[..., Any]) -> str:

@@ -27,7 +27,8 @@ class PluginContext:
         monotonic: The clock that idle times are measured with.
         publish: ``(plugin, topic, data, owner, durable)``; may be called from any thread.
         listening: ``(plugin, topic)``; whether anybody listens to an ephemeral topic.
-        on_listening: ``(plugin, callback)``; the callback runs in the loop whenever ``listening`` may have changed.
+        on_listening: ``(plugin, callback)``; the callback runs in the loop whenever ``listening`` may have
+            changed.
     """
 
     edge: str

@@ -1,4 +1,6 @@
-"""The ``operation`` decorator: what an author says about one method, kept on the method until the class is read."""
+"""
+The ``operation`` decorator: what an author says about one method, kept on the method until the class is read.
+"""
 
 from __future__ import annotations
 
@@ -90,15 +92,16 @@ class _Operation:
         Declare a method as an operation called by GET; what the path does not name comes from the query.
 
         Args:
-            path: Template relative to the plugin, for example ``status/{sid}/{job_id}``; ``{sid}`` on a session's
-                method and nowhere else.
+            path: Template relative to the plugin, for example ``status/{sid}/{job_id}``; ``{sid}`` on a
+                session's method and nowhere else.
             title: See ``Hints``, as for all parameters below that are not explained here.
             effect: ``read`` unless given.
-            retry: For a mutating effect: may an attempt whose outcome is unknown run again (``safe``), be looked up
-                first (``adopt``), or not at all (``never``, the default)?
+            retry: For a mutating effect: may an attempt whose outcome is unknown run again (``safe``), be
+                looked up first (``adopt``), or not at all (``never``, the default)?
             result: See ``Hints``.
             live_topic: See ``Hints``.
-            stream: The method returns ``AsyncIterator[bytes]``. An empty chunk opens the answer before there is data.
+            stream: The method returns ``AsyncIterator[bytes]``. An empty chunk opens the answer before there
+                is data.
             examples: See ``Hints``.
             ui: See ``Hints``.
             then: See ``Hints``.
@@ -133,7 +136,9 @@ class _Operation:
         then: Mapping[str, object] | None = None,
         confirm: Mapping[str, object] | None = None,
     ) -> Callable[[F], F]:
-        """Declare a method as an operation called by POST: as ``get``, with a JSON body, ``write`` unless given."""
+        """
+        Declare a method as an operation called by POST: as ``get``, with a JSON body, ``write`` unless given.
+        """
         hints = Hints(
             title=title,
             result=result,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from radical_edge_core.codec import dumps
 from radical_edge_core.plugin.operation import Operation
 from radical_edge_core.schema import references, schemas_for
 
@@ -37,9 +35,8 @@ def describe(plugin: Plugin, operations: Mapping[str, Operation]) -> dict[str, o
         name: _operation(operations[name], inputs[index], {} if name in streams else made.outputs[index])
         for index, name in enumerate(names)
     }
-    parts = {**plugin.views()}
     session_options = made.inputs[-1] if options else None
-    return {
+    document: dict[str, object] = {
         "contract": CONTRACT,
         "plugin": {
             "name": plugin.name,
@@ -55,13 +52,8 @@ def describe(plugin: Plugin, operations: Mapping[str, Operation]) -> dict[str, o
         ),
         "topics": {topic: {"kind": kind} for topic, kind in plugin.topics.items()},
         "operations": described,
-        **parts,
     }
-
-
-def etag_of(description: Mapping[str, object]) -> str:
-    """Return the SHA-256 of a description, as hexadecimal digits."""
-    return hashlib.sha256(dumps(description)).hexdigest()
+    return document | {key: part for key, part in plugin.views().items() if key not in document}
 
 
 def _operation(operation: Operation, schema: dict[str, Any], output: dict[str, Any]) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """
 Finding and importing installed plugins: sorted, isolated, reported.
 
-pluggy's own loader stops at the first broken import and skips duplicate names silently. This one stops at nothing,
-and every entry point gets a report.
+pluggy's own loader stops at the first broken import and skips duplicate names silently. This one stops at
+nothing, and every entry point gets a report.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def load_hooks(hooks: Hooks, found: Iterable[EntryPoint], wanted: Wanted) -> lis
     Args:
         hooks: Where they are registered, under the entry points' names.
         found: The entry points; loaded in the order of their names.
-        wanted: Which of them to load; the others are reported ``disabled``, and wanted ones that are not installed
-            ``failed``.
+        wanted: Which of them to load; the others are reported ``disabled``, and wanted ones that are not
+            installed ``failed``.
 
     Returns:
         One report an entry point; ``loaded`` means imported and registered, nothing more.

@@ -1,7 +1,8 @@
 """
 The plugins of one host: loaded, started concurrently under a deadline, swept, stopped in reverse order.
 
-Nothing that one plugin does here reaches another: each step is guarded by itself, bounded in time and reported.
+Nothing that one plugin does here reaches another: each step is guarded by itself, bounded in time and
+reported.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ class PluginManager:
 
     @property
     def mounted(self) -> Mapping[str, MountedPlugin]:
-        """Return what answers at ``/{edge}/{name}``, by name; also plugins that can't be served and say why."""
+        """
+        Return what answers at ``/{edge}/{name}``, by name; also plugins that can't be served and say why.
+        """
         return self._mounted
 
     def reports(self) -> list[PluginReport]:
@@ -118,7 +121,9 @@ class PluginManager:
         return self._mount(PluginReport(name=plugin.name, version=plugin.version, status="starting"), plugin)
 
     async def start_all(self) -> None:
-        """Start every plugin, all at once; returns when each is loaded, failed, unavailable or out of time."""
+        """
+        Start every plugin, all at once; returns when each is loaded, failed, unavailable or out of time.
+        """
         waiting = [item for item in self._mounted.values() if item.report.status == "starting"]
         await asyncio.gather(*(self._start(item) for item in waiting))
 
@@ -204,7 +209,9 @@ class PluginManager:
         self._changed(item.report)
 
     async def _bounded(self, name: str, step: Callable[[], Any], deadline_s: float) -> BaseException | None:
-        """Run one step as a task of its own: one that ignores its cancellation is left behind, not waited for."""
+        """
+        Run one step as a task of its own: one that ignores its cancellation is left behind, not waited for.
+        """
         task = asyncio.get_running_loop().create_task(_guard(step), name=name)
         try:
             done, _ = await asyncio.wait({task}, timeout=deadline_s)

@@ -64,9 +64,9 @@ def merge_openapi(
     """
     Return one document of a bridge's own routes and of the plugins behind it.
 
-    There is one entry per plugin and version, with an ``{edge}`` parameter that lists the edges which have it. Where
-    a plugin is there in several versions, the paths of all but the first carry ``#<version>``: the document needs
-    distinct keys, and no client sends a fragment.
+    There is one entry per plugin and version, with an ``{edge}`` parameter that lists the edges which have
+    it. Where a plugin is there in several versions, the paths of all but the first carry ``#<version>``: the
+    document needs distinct keys, and no client sends a fragment.
 
     Args:
         base: A document with ``info`` and the bridge's own ``paths``; its components are kept.

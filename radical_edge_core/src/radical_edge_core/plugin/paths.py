@@ -1,8 +1,8 @@
 """
 Paths as lists of segments.
 
-Both hosts route on the raw path: it is split at the slashes first, and each segment is percent-decoded once, so a job
-id may hold a slash and a ``%2e%2e`` is caught where a ``..`` is.
+Both hosts route on the raw path: it is split at the slashes first, and each segment is percent-decoded once,
+so a job id may hold a slash and a ``%2e%2e`` is caught where a ``..`` is.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ _TEMPLATE_SEGMENT: Final = re.compile(r"[A-Za-z0-9_]+|\{[A-Za-z_][A-Za-z0-9_]*\}
 
 def canonical_path(raw: bytes) -> list[str]:
     """
-    Split a raw path (still percent-encoded, no query) into its decoded segments; ``/`` and the empty path have none.
+    Split a raw path (still percent-encoded, no query) into its decoded segments; ``/`` and the empty path
+    have none.
 
     Raises:
-        InvalidRequest: A segment is empty, ``.`` or ``..`` (also when written with escapes), holds a NUL, or is not
-            UTF-8; or a ``%`` does not begin an escape.
+        InvalidRequest: A segment is empty, ``.`` or ``..`` (also when written with escapes), holds a NUL, or
+            is not UTF-8; or a ``%`` does not begin an escape.
     """
     path = raw.removeprefix(b"/")
     if not path:

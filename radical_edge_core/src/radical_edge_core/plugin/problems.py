@@ -8,17 +8,19 @@ import logging
 import math
 import uuid
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope, Send
 
 from radical_edge_core.codec import dumps
-from radical_edge_core.errors import EdgeError, NoRoom, PluginFailure
+from radical_edge_core.errors import EdgeError, NoRoom, PluginFailure, from_problem
 
 PROBLEM_TYPE = "application/problem+json"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def problem_response(error: EdgeError) -> Response:
-    """Return the answer that tells of an error: its document, ``Retry-After`` and ``Allow`` where it knows them."""
+    """Return an error as an answer: its document, ``Retry-After`` and ``Allow`` where it knows them."""
     headers = {}
     retry_after = error.data.get("retry_after_s")
     if isinstance(retry_after, (int, float)) and math.isfinite(retry_after):
@@ -26,17 +28,28 @@ def problem_response(error: EdgeError) -> Response:
     allow = error.data.get("allow")
     if isinstance(allow, (list, tuple)):
         headers["allow"] = ", ".join(map(str, allow))
-    return Response(
-        dumps(error.problem()), status_code=error.status_code, headers=headers, media_type=PROBLEM_TYPE
+    try:
+        body = dumps(error.problem())
+    except (TypeError, ValueError, RecursionError):  # data that has no JSON form must not hide the error
+        body = dumps(type(error)(error.detail).problem())
+    return Response(body, status_code=error.status_code, headers=headers, media_type=PROBLEM_TYPE)
+
+
+async def send_response(response: Response, scope: Scope, send: Send) -> None:
+    """Send a whole answer; HEAD gets the headers of what GET would say."""
+    body = b"" if scope["method"] == "HEAD" else response.body
+    await send(
+        {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
     )
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def is_cancellation(error: BaseException) -> bool:
     """
     Say whether this exception ends the task itself.
 
-    A ``CancelledError`` that nobody sent to this task comes from plugin code that awaited something cancelled: that
-    is a failure like any other.
+    A ``CancelledError`` that nobody sent to this task comes from plugin code that awaited something
+    cancelled: that is a failure like any other.
     """
     if isinstance(error, KeyboardInterrupt):
         return True
@@ -46,7 +59,7 @@ def is_cancellation(error: BaseException) -> bool:
 
 def contained(error: BaseException, what: str, request_id: str, log: logging.Logger) -> EdgeError:
     """
-    Return what the caller is told of an exception: our own errors as they are, all else as ``plugin_failure``.
+    Return what the caller is told of an exception: an ``EdgeError`` as it is, a bug as ``plugin_failure``.
 
     Args:
         error: What was raised, whatever it is.
@@ -58,6 +71,8 @@ def contained(error: BaseException, what: str, request_id: str, log: logging.Log
         error = error.exceptions[0]
     if isinstance(error, EdgeError):
         return error
+    if isinstance(error, HTTPException):
+        return from_problem({"detail": error.detail}, error.status_code)
     if isinstance(error, OSError) and error.errno in _FULL:
         log.error("%s: no room left: %s", what, error)
         return NoRoom(f"{what}: no room or quota left where this would be kept")

@@ -18,8 +18,9 @@ class PluginReport:
         name: The entry point's name; the plugin's public name.
         distribution: The distribution that installed it; empty where it is unknown.
         version: That distribution's version.
-        status: ``starting`` until ``start`` returns, then ``loaded``; ``disabled`` by configuration or not for this
-            host; ``unavailable`` where something that it needs is missing; ``failed`` where it is broken.
+        status: ``starting`` until ``start`` returns, then ``loaded``; ``disabled`` by configuration or not
+            for this host; ``unavailable`` where something that it needs is missing; ``failed`` where it is
+            broken.
         reason: Why it is not loaded; what to do about it.
     """
 

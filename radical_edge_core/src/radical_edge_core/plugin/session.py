@@ -55,7 +55,10 @@ class PluginSession:
         self.lock = asyncio.Lock()
 
     async def open(self) -> None:
-        """Prepare the session; ``register_session`` answers when this returns. A session that raises is not kept."""
+        """
+        Prepare the session; ``register_session`` answers when this returns. A session that raises is not
+        kept.
+        """
 
     async def close(self) -> None:
         """Let go of what the session holds; bounded in time by the host, called once."""
@@ -69,7 +72,10 @@ class PluginSession:
         return False
 
     def snapshot(self) -> object | None:
-        """Return, as JSON values, what ``restore`` needs after a restart; ``None``: the session ends with the process."""
+        """
+        Return, as JSON values, what ``restore`` needs after a restart; ``None``: the session ends with the
+        process.
+        """
         return None
 
     def restore(self, data: object) -> None:

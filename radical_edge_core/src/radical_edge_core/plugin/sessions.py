@@ -1,9 +1,9 @@
 """
 The sessions of one plugin: who owns which, and when they end.
 
-A session is seen by its owner alone; for anybody else its id does not exist. It ends when its owner says so, or when
-it was idle for too long: no call, and no work of its own in progress. An expired id is remembered for a while, so
-that its owner is told ``410`` and not ``404``.
+A session is seen by its owner alone; for anybody else its id does not exist. It ends when its owner says so,
+or when it was idle for too long: no call, and no work of its own in progress. An expired id is remembered for
+a while, so that its owner is told ``410`` and not ``404``.
 """
 
 from __future__ import annotations

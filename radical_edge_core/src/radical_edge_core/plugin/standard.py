@@ -130,7 +130,9 @@ class StandardOperations:
 
 
 def standard_operations(options_class: type[Any] | None) -> dict[str, Operation]:
-    """Return the standard operations; ``register_session`` takes ``name`` and the fields of ``options_class``."""
+    """
+    Return the standard operations; ``register_session`` takes ``name`` and the fields of ``options_class``.
+    """
     found = collect.collect(StandardOperations, "standard")
     register = found["register_session"]
     fields = {"name": attrs.field(type=SessionName | None, default=None)}

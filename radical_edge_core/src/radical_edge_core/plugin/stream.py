@@ -1,9 +1,9 @@
 """
 Answers that are byte streams.
 
-The head is sent with the first chunk, so that a failure before it is still a problem document; where no chunk comes
-soon, it is sent alone, so that a follower of a silent source is not kept waiting for its headers. What fails after
-the head is raised: the host aborts the exchange, and no reader takes a part for the whole.
+The head is sent with the first chunk, so that a failure before it is still a problem document; where no chunk
+comes soon, it is sent alone, so that a follower of a silent source is not kept waiting for its headers. What
+fails after the head is raised: the host aborts the exchange, and no reader takes a part for the whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Values that arrive as text: segments of the path and parameters of the query.
 
-Text becomes what JSON would have held, by the declared type; the strict converter then judges it like any other
-value. Text that does not read as the type stays text, so that the converter's message names it.
+Text becomes what JSON would have held, by the declared type; the strict converter then judges it like any
+other value. Text that does not read as the type stays text, so that the converter's message names it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _PLAIN: Final = (str, int, float, bool, datetime, bytes)
 
 
 def text_problem(target: Any, *, many: bool) -> str | None:
-    """Say why a type can't be read from the URL; ``None`` where it can. ``many`` allows repeated parameters."""
+    """
+    Say why a type can't be read from the URL; ``None`` where it can. ``many`` allows repeated parameters.
+    """
     target = _bare(target)
     if get_origin(target) in {Union, types.UnionType}:
         members = [member for member in get_args(target) if member is not type(None)]

@@ -20,7 +20,8 @@ class Workers:
     """
     Runs blocking functions, a bounded number at once, so that a plugin whose calls hang starves only itself.
 
-    A cancelled caller leaves at once. Its thread can't be ended, and keeps its place in the bound until it ends by
+    A cancelled caller leaves at once. Its thread can't be ended, and keeps its place in the bound until it
+    ends by
     itself: callers that give up and come again must not gather threads without end.
     """
 
@@ -60,7 +61,9 @@ class Workers:
 
 
 class _Place:
-    """One thread's place in the bound: given back by the thread that entered, or by the loop if none ever did."""
+    """
+    One thread's place in the bound: given back by the thread that entered, or by the loop if none ever did.
+    """
 
     def __init__(self, limiter: anyio.CapacityLimiter, loop: asyncio.AbstractEventLoop) -> None:
         self._limiter = limiter

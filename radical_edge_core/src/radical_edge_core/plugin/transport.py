@@ -29,8 +29,8 @@ class Transport(Protocol):
     """
     Carries calls to ``/{edge}/{plugin}/...`` and events back.
 
-    Errors are raised as classes of ``errors.py``. ``repeat`` says that the call may be sent again where its first
-    attempt got no answer; ``deadline_s`` bounds the whole call.
+    Errors are raised as classes of ``errors.py``. ``repeat`` says that the call may be sent again where its
+    first attempt got no answer; ``deadline_s`` bounds the whole call.
     """
 
     async def request(
@@ -45,7 +45,10 @@ class Transport(Protocol):
         repeat: bool = False,
         deadline_s: float | None = None,
     ) -> object:
-        """Send one call and return the decoded answer. ``path`` is percent-encoded; list values repeat a parameter."""
+        """
+        Send one call and return the decoded answer. ``path`` is percent-encoded; list values repeat a
+        parameter.
+        """
 
     def stream(
         self,

@@ -1,8 +1,8 @@
 """
 Noticing what blocks the event loop.
 
-A blocked loop can't be freed from outside, but it can be named: a thread asks the loop to answer four times a second,
-and where no answer comes it logs which operations run there and where the loop's thread stands.
+A blocked loop can't be freed from outside, but it can be named: a thread asks the loop to answer four times a
+second, and where no answer comes it logs which operations run there and where the loop's thread stands.
 """
 
 from __future__ import annotations

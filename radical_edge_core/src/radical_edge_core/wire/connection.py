@@ -147,12 +147,11 @@ class Connection:
             LinkError: It breaks the protocol; the link must end.
         """
         for event in self._mux.receive(message):
-            kind = type(event)
-            if kind is Answered:
+            if isinstance(event, Answered):
                 exchange = self._exchanges.get(event.stream)
                 if exchange is not None:
                     exchange.answered(event.head, event.body, fin=event.fin)
-            elif kind is Opened:
+            elif isinstance(event, Opened):
                 exchange = Exchange(self, event.stream, event.head)
                 exchange.deliver(event.body, fin=event.fin)
                 self._exchanges[event.stream] = exchange

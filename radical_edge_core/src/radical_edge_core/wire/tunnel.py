@@ -16,7 +16,7 @@ from radical_edge_core.link.channel import Channel
 from radical_edge_core.wire.connection import Connection
 
 
-class SocketClosed(Exception):  # noqa: N818 - it is an end, not an error
+class SocketClosed(Exception):
     """
     The socket ended.
 

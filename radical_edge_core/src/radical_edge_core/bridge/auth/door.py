@@ -48,16 +48,15 @@ class Door:
     def open(self) -> None:
         """Read, or make, the admin and join tokens of the state folder."""
         admin = lasting_secret(self._folder / ADMIN_TOKEN)
-        self.store.hold(
-            TokenRecord(
-                id=ADMIN_ID,
-                hash=digest(admin),
-                subject="admin",
-                scopes=EVERYTHING,
-                label="made at first start",
-                created=0.0,
-            )  # fmt: skip
+        record = TokenRecord(
+            id=ADMIN_ID,
+            hash=digest(admin),
+            subject="admin",
+            scopes=EVERYTHING,
+            label="made at first start",
+            created=0.0,
         )
+        self.store.hold(record)
         self._join = digest(lasting_secret(self._folder / JOIN_TOKEN))
 
     def identify(self, authorization: bytes | None) -> Identity:

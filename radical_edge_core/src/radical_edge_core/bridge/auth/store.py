@@ -127,9 +127,7 @@ class CredentialStore:
         row = (
             record.id, record.hash, kind, subject, " ".join(scopes), label, record.created, record.expires,
         )  # fmt: skip
-        await self._database.run(
-            lambda db: db.execute("INSERT INTO token VALUES (?,?,?,?,?,?,?,?)", row) and None
-        )
+        await self._write("INSERT INTO token VALUES (?,?,?,?,?,?,?,?)", row)
         self._tokens[record.hash] = record
         return record, secret
 
@@ -144,7 +142,7 @@ class CredentialStore:
         if found is None:
             raise NotFound(f"there is no token {token_id!r}; `radical-edge token list` shows them")
         del self._tokens[found.hash]
-        await self._database.run(lambda db: db.execute("DELETE FROM token WHERE id=?", (token_id,)) and None)
+        await self._write("DELETE FROM token WHERE id=?", (token_id,))
         return found
 
     def enrolled(self, name: str) -> bool:
@@ -169,9 +167,7 @@ class CredentialStore:
         """Bind ``name`` to a new credential and return its secret."""
         secret = mint()
         row = (name, digest(secret), time.time())
-        await self._database.run(
-            lambda db: db.execute("INSERT OR REPLACE INTO edge VALUES (?,?,?)", row) and None
-        )
+        await self._write("INSERT OR REPLACE INTO edge VALUES (?,?,?)", row)
         self._edges[name] = row[1]
         return secret
 
@@ -184,7 +180,13 @@ class CredentialStore:
         """
         if self._edges.pop(name, None) is None:
             raise NotFound(f"no edge named {name!r} has ever joined")
-        await self._database.run(lambda db: db.execute("DELETE FROM edge WHERE name=?", (name,)) and None)
+        await self._write("DELETE FROM edge WHERE name=?", (name,))
+
+    async def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(statement, values)
+
+        await self._database.run(work)
 
 
 def _read_all(db: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
