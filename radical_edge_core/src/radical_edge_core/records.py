@@ -32,7 +32,6 @@ def is_record(cls: object) -> bool:
     return isinstance(cls, type) and (attrs.has(cls) or dataclasses.is_dataclass(cls) or is_typeddict(cls))
 
 
-@lru_cache(maxsize=1024)
 def fields_of(cls: Any) -> Mapping[str, Field]:
     """
     Return the fields of a record class by the names that they have on the wire, in their order.
@@ -40,6 +39,11 @@ def fields_of(cls: Any) -> Mapping[str, Field]:
     Raises:
         NameError: An annotation names a type that its module does not have.
     """
+    return _fields_of(cls)
+
+
+@lru_cache(maxsize=1024)
+def _fields_of(cls: Any) -> Mapping[str, Field]:
     hints = get_type_hints(cls, include_extras=True)
     if attrs.has(cls):
         return {

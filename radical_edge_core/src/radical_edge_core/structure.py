@@ -65,7 +65,7 @@ def problems_of(error: Exception) -> tuple[tuple[Steps, str], ...]:
 
 
 class Collector:
-    """Gathers the problems of the parts of one value, so that one bad field does not hide the next; bounded."""
+    """Gathers the problems of the parts of one value, so that one bad field does not hide the next."""
 
     def __init__(self) -> None:
         self.found: list[tuple[Steps, str]] = []

@@ -63,7 +63,7 @@ class BridgeSpec:
     """What a distribution may implement for a bridge."""
 
     @hookspec
-    def bridge_authenticators(self, context: BridgeContext) -> Sequence[Authenticator]:
+    def bridge_authenticators(self, context: BridgeContext) -> Sequence[Authenticator] | None:
         """
         Offer ways to recognise a caller, beside the bridge's own tokens.
 
@@ -80,7 +80,7 @@ class BridgeSpec:
         """
 
     @hookspec
-    def bridge_routes(self, context: BridgeContext) -> Sequence[BaseRoute]:
+    def bridge_routes(self, context: BridgeContext) -> Sequence[BaseRoute] | None:
         """
         Add routes to the bridge, such as the portal's pages.
 

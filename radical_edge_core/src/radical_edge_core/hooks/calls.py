@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
@@ -35,10 +35,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+_SPECS: Final = (EdgeSpec, ClientSpec, BridgeSpec)
+HOOK_NAMES: Final = tuple(
+    name for spec in _SPECS for name, value in vars(spec).items() if hasattr(value, f"{PROJECT}_spec")
+)
+
+
 def build_hooks() -> pluggy.PluginManager:
     """Return a new plugin manager that knows every hook; a module may implement those of several hosts."""
     manager = pluggy.PluginManager(PROJECT)
-    for spec in (EdgeSpec, ClientSpec, BridgeSpec):
+    for spec in _SPECS:
         manager.add_hookspecs(spec)
     return manager
 
@@ -57,9 +63,7 @@ class Hooks:
         self.raised: Counter[str] = Counter()
 
     def edge_plugin(self, name: str, context: PluginContext) -> Plugin | None:
-        """
-        Ask the implementation of one name for its plugin; what it raises passes, for the loader to report.
-        """
+        """Ask the implementation of one name for its plugin; what it raises is for the loader."""
         found: list[Plugin] = [
             made
             for owner, call in self._each("edge_plugin")
@@ -114,8 +118,9 @@ class Hooks:
         self._all("bridge_topology", change=change)
 
     def _each(self, hook: str) -> Iterator[tuple[str, Any]]:
-        """Yield the implementations in the order of registration, each called with what it takes."""
-        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+        """Yield the implementations: ``tryfirst`` ones, then the others as registered, ``trylast`` ones."""
+        found = getattr(self.manager.hook, hook).get_hookimpls()
+        for implementation in sorted(found, key=lambda impl: impl.trylast - impl.tryfirst):
 
             def call(_implementation: Any = implementation, /, **arguments: object) -> Any:
                 taken = {name: arguments[name] for name in _implementation.argnames}
@@ -141,7 +146,9 @@ class Hooks:
     def _guarded(self, owner: str, hook: str, call: Any, arguments: Mapping[str, object]) -> Any:
         try:
             return call(**arguments)
-        except (Exception, SystemExit):  # isolation point: an implementation fails alone
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # isolation point: an implementation fails alone
             self.raised[owner] += 1
             log.exception("the hook %s of %s raised", hook, owner)
             return None

@@ -145,9 +145,7 @@ class Plugin:
         self.context.publish(self.name, topic, data, owner, durable)
 
     def run_in_background(self, name: str, main: Main) -> None:
-        """
-        Run ``main()`` as a task of this plugin: a crash is logged and shown in ``health``, a stop cancels it.
-        """
+        """Run ``main()`` as this plugin's task: a crash is logged and shown in ``health``, a stop ends it."""
         self.background.run(name, main)
 
     def _read_config(self) -> Any:
@@ -161,7 +159,8 @@ class Plugin:
 
 def operations_of(cls: type[Plugin]) -> Mapping[str, Operation]:
     """
-    Return everything that a plugin class answers, by name: its own, its sessions', then what every plugin has.
+    Return everything that a plugin class answers, by name: its own, its sessions', then what every plugin
+    has.
 
     Raises:
         PluginDefinitionError: A declaration is wrong, or two operations claim one name or one path.
@@ -180,8 +179,7 @@ def operations_of(cls: type[Plugin]) -> Mapping[str, Operation]:
         live = operation.hints.live_topic
         if live is not None and live not in cls.topics:
             raise PluginDefinitionError(f"{label}.{name}: live_topic {live!r} is none of the plugin's topics")
-    options = cls.session_class.options_class if cls.session_class is not None else None
-    found = {**found, **{n: o for n, o in standard_operations(options).items() if n not in found}}
+    found = found | {n: o for n, o in standard_operations(cls).items() if n not in found}
     claimed: dict[tuple[str, ...], str] = {}
     for name, operation in found.items():
         shape = (operation.method, *("{}" if s.startswith("{") else s for s in operation.segments))

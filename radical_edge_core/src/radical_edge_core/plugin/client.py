@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from enum import Enum
 from typing import Any, Final, Union
 
 from radical_edge_core.errors import NotFound
@@ -45,6 +46,7 @@ class PluginClient:
         self.edge_name = edge
         self.plugin_name: str = description["plugin"]["name"]
         self.sid: str | None = None
+        self._named = False
 
     async def call(self, operation_name: str, /, **fields: object) -> object:
         """
@@ -55,17 +57,22 @@ class PluginClient:
             RuntimeError: The operation needs a session and there is none.
             EdgeError: What the edge or the bridge answered.
         """
-        operation = self._operation(operation_name)
-        return await self.transport.request(operation["method"], **self._request(operation_name, fields))
+        return await self.invoke(operation_name, fields)
+
+    async def invoke(
+        self, operation_name: str, fields: Mapping[str, object], *, deadline_s: float | None = None
+    ) -> object:
+        """Do as ``call`` does, with a deadline of the caller's own."""
+        method = self._operation(operation_name)["method"]
+        request = self._request(operation_name, fields)
+        return await self.transport.request(method, **request, deadline_s=deadline_s)
 
     def stream(
         self, operation_name: str, /, **fields: object
     ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """
-        Call an operation whose answer is a byte stream: ``async with client.stream("output", …) as answer``.
-        """
-        operation = self._operation(operation_name)
-        return self.transport.stream(operation["method"], **self._request(operation_name, fields))
+        """Call an operation whose answer is a byte stream, read inside ``async with``."""
+        method = self._operation(operation_name)["method"]
+        return self.transport.stream(method, **self._request(operation_name, fields))
 
     def supports(self, operation_name: str, field: str | None = None) -> bool:
         """Say whether the edge has an operation (and, in it, a field): older edges have fewer."""
@@ -79,6 +86,7 @@ class PluginClient:
         """
         answer: Any = await self.call("register_session", **kwargs)
         self.sid = answer["sid"]
+        self._named = kwargs.get("name") is not None
         return answer
 
     async def unregister_session(self) -> None:
@@ -88,8 +96,9 @@ class PluginClient:
             self.sid = None
 
     async def close(self) -> None:
-        """Let go of the plugin: its unnamed session ends."""
-        await self.unregister_session()
+        """Let go of the plugin: its session ends, unless it has a name by which others can find it."""
+        if not self._named:
+            await self.unregister_session()
 
     def register_notification_callback(self, callback: Callback, topic: str | None = None) -> None:
         """Call ``callback(edge, plugin, topic, data)`` for this plugin's events; ``None``: of every topic."""
@@ -174,20 +183,18 @@ def _method(client: PluginClient, name: str, operation: Mapping[str, Any]) -> Ca
         except TypeError as error:
             raise TypeError(f"{name}() {error}") from None
 
-    if operation.get("stream"):
+    def opened(*args: object, **kwargs: object) -> Any:
+        return client.stream(name, **fields_of(args, kwargs))
 
-        def method(*args: object, **kwargs: object) -> Any:
-            return client.stream(name, **fields_of(args, kwargs))
-    else:
+    async def called(*args: object, **kwargs: object) -> Any:
+        return await client.invoke(name, fields_of(args, kwargs))
 
-        async def method(*args: object, **kwargs: object) -> Any:
-            return await client.call(name, **fields_of(args, kwargs))
-
+    method: Any = opened if operation.get("stream") else called
     method.__name__ = name
     method.__qualname__ = f"{type(client).__name__}.{name}"
     method.__doc__ = operation.get("summary") or operation.get("title")
-    method.__signature__ = signature  # type: ignore[attr-defined]
-    return method
+    method.__signature__ = signature
+    return method  # type: ignore[no-any-return]
 
 
 def _signature(operation: Mapping[str, Any]) -> inspect.Signature:
@@ -220,9 +227,7 @@ def _annotation(schema: Mapping[str, Any]) -> Any:
 
 
 def _query(fields: Mapping[str, object], properties: Mapping[str, Any]) -> dict[str, object]:
-    """
-    Write fields as query parameters; ``None`` is left out where it is the default, else sent as empty text.
-    """
+    """Write fields as query parameters; ``None`` is left out where it is the default, else empty text."""
     found: dict[str, object] = {}
     for name, value in fields.items():
         if value is None:
@@ -238,5 +243,7 @@ def _query(fields: Mapping[str, object], properties: Mapping[str, Any]) -> dict[
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Enum):
+        return str(value.value)
     isoformat = getattr(value, "isoformat", None)
     return str(isoformat()) if callable(isoformat) else str(value)

@@ -125,7 +125,7 @@ def _check_signature(label: str, function: Callable[..., Any], in_path: set[str]
     signature = inspect.signature(function)
     parameters = dict(list(signature.parameters.items())[1:])
     for name, parameter in parameters.items():
-        if parameter.kind in _REFUSED_KINDS:
+        if parameter.kind in _REFUSED_KINDS and owner != "standard":
             what = _REFUSED_KINDS[parameter.kind].format(name)
             _refuse(label, f"takes {what}; name every parameter, so that it can be described")
         if parameter.annotation is parameter.empty:
@@ -195,7 +195,7 @@ def _model(
             alias=found,
         )
         for found, parameter in parameters.items()
-        if found != "sid"
+        if found != "sid" and parameter.kind is not parameter.VAR_KEYWORD
     }
     try:
         model = attrs.make_class(_camel(name) + "Input", fields, frozen=True, kw_only=True)

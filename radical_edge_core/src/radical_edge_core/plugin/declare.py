@@ -1,14 +1,13 @@
-"""
-The ``operation`` decorator: what an author says about one method, kept on the method until the class is read.
-"""
+"""The ``operation`` decorator: what an author says about one method, kept there until the class is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack
 
-from attrs import field, frozen
+from attrs import frozen
 
+Method = Literal["GET", "POST"]
 Effect = Literal["read", "write", "destructive", "function"]
 Retry = Literal["safe", "adopt", "never"]
 Stream = Literal["text", "bytes"]
@@ -51,7 +50,7 @@ class Hints:
     result: str | None = None
     live_topic: str | None = None
     stream: Stream | None = None
-    examples: tuple[Mapping[str, object], ...] = field(default=(), converter=tuple)
+    examples: Sequence[Mapping[str, object]] = ()
     ui: Mapping[str, object] | None = None
     then: Mapping[str, object] | None = None
     confirm: Mapping[str, object] | None = None
@@ -61,13 +60,26 @@ class Hints:
 class Declaration:
     """One use of the decorator, unchecked: ``collect.py`` checks it when the class is complete."""
 
-    method: Literal["GET", "POST"]
+    method: Method
     path: str
     effect: str
     retry: str | None
     hints: Hints
     verb: str | None = None
     hidden: bool = False
+
+
+class HintFields(TypedDict, total=False):
+    """The hints as keyword arguments of the decorator; ``Hints`` explains them."""
+
+    title: str
+    result: str | None
+    live_topic: str | None
+    stream: Stream | None
+    examples: Sequence[Mapping[str, object]]
+    ui: Mapping[str, object] | None
+    then: Mapping[str, object] | None
+    confirm: Mapping[str, object] | None
 
 
 class _Operation:
@@ -77,16 +89,9 @@ class _Operation:
         self,
         path: str,
         *,
-        title: str = "",
         effect: Effect | None = None,
         retry: Retry | None = None,
-        result: str | None = None,
-        live_topic: str | None = None,
-        stream: Stream | None = None,
-        examples: Sequence[Mapping[str, object]] = (),
-        ui: Mapping[str, object] | None = None,
-        then: Mapping[str, object] | None = None,
-        confirm: Mapping[str, object] | None = None,
+        **hints: Unpack[HintFields],
     ) -> Callable[[F], F]:
         """
         Declare a method as an operation called by GET; what the path does not name comes from the query.
@@ -94,76 +99,44 @@ class _Operation:
         Args:
             path: Template relative to the plugin, for example ``status/{sid}/{job_id}``; ``{sid}`` on a
                 session's method and nowhere else.
-            title: See ``Hints``, as for all parameters below that are not explained here.
-            effect: ``read`` unless given.
-            retry: For a mutating effect: may an attempt whose outcome is unknown run again (``safe``), be
-                looked up first (``adopt``), or not at all (``never``, the default)?
-            result: See ``Hints``.
-            live_topic: See ``Hints``.
-            stream: The method returns ``AsyncIterator[bytes]``. An empty chunk opens the answer before there
-                is data.
-            examples: See ``Hints``.
-            ui: See ``Hints``.
-            then: See ``Hints``.
-            confirm: See ``Hints``.
+            effect: ``read``, as a GET never changes anything.
+            retry: Of no use here; for symmetry with ``post``.
+            **hints: See ``Hints``. With ``stream`` the method returns ``AsyncIterator[bytes]``; an empty
+                chunk opens the answer before there is data.
         """
-        hints = Hints(
-            title=title,
-            result=result,
-            live_topic=live_topic,
-            stream=stream,
-            examples=tuple(examples),
-            ui=ui,
-            then=then,
-            confirm=confirm,
-        )
-        return _marking(
-            Declaration(method="GET", path=path, effect=effect or "read", retry=retry, hints=hints)
-        )
+        return _marking("GET", path, effect or "read", retry, Hints(**hints))
 
     def post(
         self,
         path: str,
         *,
-        title: str = "",
         effect: Effect | None = None,
         retry: Retry | None = None,
-        result: str | None = None,
-        live_topic: str | None = None,
-        stream: Stream | None = None,
-        examples: Sequence[Mapping[str, object]] = (),
-        ui: Mapping[str, object] | None = None,
-        then: Mapping[str, object] | None = None,
-        confirm: Mapping[str, object] | None = None,
+        **hints: Unpack[HintFields],
     ) -> Callable[[F], F]:
         """
-        Declare a method as an operation called by POST: as ``get``, with a JSON body, ``write`` unless given.
+        Declare a method as an operation called by POST; what the path does not name comes from the body.
+
+        Args:
+            path: As for ``get``.
+            effect: ``write`` unless given.
+            retry: May an attempt whose outcome is unknown run again (``safe``), be looked up first
+                (``adopt``), or not at all (``never``, the default)?
+            **hints: As for ``get``.
         """
-        hints = Hints(
-            title=title,
-            result=result,
-            live_topic=live_topic,
-            stream=stream,
-            examples=tuple(examples),
-            ui=ui,
-            then=then,
-            confirm=confirm,
-        )
-        return _marking(
-            Declaration(method="POST", path=path, effect=effect or "write", retry=retry, hints=hints)
-        )
+        return _marking("POST", path, effect or "write", retry, Hints(**hints))
 
 
-def standard(method: Literal["GET", "POST"], path: str, *, effect: Effect = "read") -> Callable[[F], F]:
+def standard(method: Method, path: str, *, effect: Effect = "read") -> Callable[[F], F]:
     """Declare an operation that every plugin has: hidden in forms, and allowed to whoever may read."""
-    return _marking(
-        Declaration(
-            method=method, path=path, effect=effect, retry=None, hints=Hints(), verb="read", hidden=True
-        )
-    )
+    return _marking(method, path, effect, None, Hints(), verb="read", hidden=True)
 
 
-def _marking(declaration: Declaration) -> Callable[[F], F]:
+def _marking(
+    method: Method, path: str, effect: str, retry: str | None, hints: Hints, **more: Any
+) -> Callable[[F], F]:
+    declaration = Declaration(method=method, path=path, effect=effect, retry=retry, hints=hints, **more)
+
     def mark(function: F) -> F:
         setattr(function, MARK, declaration)
         return function

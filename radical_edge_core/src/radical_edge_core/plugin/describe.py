@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from radical_edge_core.plugin.operation import Operation
+from radical_edge_core.plugin.standard import options_class_of
 from radical_edge_core.schema import references, schemas_for
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def describe(plugin: Plugin, operations: Mapping[str, Operation]) -> dict[str, o
         operations: All its operations, the standard ones too.
     """
     names = list(operations)
-    options = plugin.session_class.options_class if plugin.session_class else None
+    options = options_class_of(type(plugin))
     streams = {name for name in names if operations[name].hints.stream is not None}
     made = schemas_for(
         [*(operations[name].model for name in names), *([options] if options else [])],

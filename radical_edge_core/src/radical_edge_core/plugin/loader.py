@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from types import SimpleNamespace
 from typing import Any, Final
 
 from attrs import frozen
 
 from radical_edge_core.errors import PluginUnavailable
-from radical_edge_core.hooks.calls import Hooks
-from radical_edge_core.hooks.markers import hookimpl
+from radical_edge_core.hooks.calls import HOOK_NAMES, Hooks
+from radical_edge_core.hooks.markers import PROJECT, hookimpl
 from radical_edge_core.plugin.base import Plugin
 from radical_edge_core.plugin.client import PluginClient
 from radical_edge_core.plugin.report import PluginReport
@@ -86,11 +87,9 @@ def load_hooks(hooks: Hooks, found: Iterable[EntryPoint], wanted: Wanted) -> lis
             reports.append(report(status="failed", reason=reason))
         else:
             reports.append(guarded(report, partial(_register, hooks, entry)))
-    names = {entry.name for entry in ordered}
-    for name in sorted((wanted.only or frozenset()) - names):
-        reports.append(
-            PluginReport(name=name, status="failed", reason="no installed distribution has this plugin")
-        )
+    missing = sorted((wanted.only or frozenset()) - {entry.name for entry in ordered})
+    reason = "no installed distribution has this plugin"
+    reports.extend(PluginReport(name=name, status="failed", reason=reason) for name in missing)
     return reports
 
 
@@ -98,36 +97,53 @@ def guarded(report: Callable[..., PluginReport], step: Callable[[], object]) -> 
     """Run one step for one plugin and report what became of it: loaded, unavailable or failed."""
     try:
         step()
+    except KeyboardInterrupt:
+        raise
     except PluginUnavailable as error:
-        log.warning("plugin %s is unavailable: %s", report(status="unavailable").name, error.detail)
-        return report(status="unavailable", reason=error.detail)
-    except (Exception, SystemExit) as error:  # isolation point: an import may even try to exit
-        reason = reason_of(error)
-        log.warning("plugin %s skipped: %s", report(status="failed").name, reason, exc_info=error)
-        return report(status="failed", reason=reason)
+        failed = report(status="unavailable", reason=error.detail)
+        log.warning("plugin %s is unavailable: %s", failed.name, failed.reason)
+        return failed
+    except BaseException as error:  # isolation point: an import may even try to exit
+        failed = report(status="failed", reason=reason_of(error))
+        log.warning("plugin %s skipped: %s", failed.name, failed.reason, exc_info=error)
+        return failed
     return report(status="loaded")
 
 
 def reason_of(error: BaseException) -> str:
     """Tell in one line what an exception says."""
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first[:500]}".rstrip(": ")
 
 
 def _register(hooks: Hooks, entry: EntryPoint) -> None:
-    loaded = entry.load()
-    if isinstance(loaded, type) and issubclass(loaded, Plugin):
-        loaded = _OfferedPlugin(loaded)
-    elif isinstance(loaded, type) and issubclass(loaded, PluginClient):
-        loaded = _OfferedClient(loaded, entry.name)
+    implementation = _implementation(entry.load(), entry)
     try:
-        hooks.manager.register(loaded, name=entry.name)
+        hooks.manager.register(implementation, name=entry.name)
         hooks.manager.check_pending()  # a misspelt hook is an error, not silence
-        if not hooks.manager.get_hookcallers(loaded):
-            raise TypeError(f"{entry.value} holds no function marked with hookimpl, and is no Plugin class")
+        for caller in hooks.manager.get_hookcallers(implementation) or ():
+            for found in caller.get_hookimpls():
+                if found.plugin is implementation and (found.wrapper or found.hookwrapper):
+                    raise TypeError(f"{caller.name} is a wrapper; hooks here are plain functions")
     except BaseException:
         if hooks.manager.has_plugin(entry.name):
             hooks.manager.unregister(name=entry.name)
         raise
+
+
+def _implementation(loaded: Any, entry: EntryPoint) -> object:
+    """Return an object of this entry's own that holds the hooks: two entries may name one module."""
+    if isinstance(loaded, type) and issubclass(loaded, Plugin):
+        return _OfferedPlugin(loaded)
+    if isinstance(loaded, type) and issubclass(loaded, PluginClient):
+        return _OfferedClient(loaded, entry.name)
+    found = {name: value for name, value in vars(loaded).items() if hasattr(value, f"{PROJECT}_impl")}
+    unmarked = [name for name in HOOK_NAMES if name not in found and callable(getattr(loaded, name, None))]
+    if unmarked:
+        raise TypeError(f"{unmarked[0]} in {entry.value} is not marked with hookimpl")
+    if not found:
+        raise TypeError(f"{entry.value} holds no function marked with hookimpl, and is no Plugin class")
+    return SimpleNamespace(**found)
 
 
 class _OfferedPlugin:

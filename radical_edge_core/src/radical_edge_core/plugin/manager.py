@@ -20,6 +20,7 @@ from radical_edge_core.errors import PluginUnavailable
 from radical_edge_core.hooks.calls import Hooks
 from radical_edge_core.plugin.base import Plugin
 from radical_edge_core.plugin.body import BODY_LIMIT
+from radical_edge_core.plugin.bounded import Step, bounded
 from radical_edge_core.plugin.context import PluginContext
 from radical_edge_core.plugin.loader import GROUPS, Wanted, guarded, installed, load_hooks, reason_of
 from radical_edge_core.plugin.mount import PluginApp
@@ -42,7 +43,7 @@ class PluginManager:
         wanted: Which installed plugins to load.
         changed: Told of every report that changes after ``load``, in the loop.
         hooks: The process's hooks.
-        watchdog: Told which operations run in the loop; started and stopped by the host.
+        watchdog: Watches the loop from ``start_all`` to ``stop_all``.
         start_deadline_s: How long ``Plugin.start`` may take.
         stop_deadline_s: How long each step of a plugin's stop may take.
         body_limit: Bytes that an operation's body may have.
@@ -78,9 +79,7 @@ class PluginManager:
 
     @property
     def mounted(self) -> Mapping[str, MountedPlugin]:
-        """
-        Return what answers at ``/{edge}/{name}``, by name; also plugins that can't be served and say why.
-        """
+        """Return what answers at ``/{edge}/{name}``, by name; a plugin that is not loaded says why."""
         return self._mounted
 
     def reports(self) -> list[PluginReport]:
@@ -121,9 +120,8 @@ class PluginManager:
         return self._mount(PluginReport(name=plugin.name, version=plugin.version, status="starting"), plugin)
 
     async def start_all(self) -> None:
-        """
-        Start every plugin, all at once; returns when each is loaded, failed, unavailable or out of time.
-        """
+        """Start every plugin, all at once; done when each is loaded, failed, unavailable or out of time."""
+        self.watchdog.start()
         waiting = [item for item in self._mounted.values() if item.report.status == "starting"]
         await asyncio.gather(*(self._start(item) for item in waiting))
 
@@ -133,14 +131,17 @@ class PluginManager:
             item = self._started.pop()
             plugin = item.plugin
             assert plugin is not None
-            for what, step in (
+            item.report = _restated(item.report, status="unavailable", reason="it has been stopped")
+            steps: list[tuple[str, Step]] = [
                 ("close its sessions", plugin.sessions.close_all),
                 ("stop", plugin.stop),
                 ("end its background tasks", partial(plugin.background.stop, self._stop_deadline_s)),
-            ):
-                error = await self._bounded(f"{plugin.name}.{step!r}", step, self._stop_deadline_s)
+            ]
+            for what, step in steps:
+                error = await bounded(step, self._stop_deadline_s, f"{what} of {plugin.name}")
                 if error is not None:
                     log.error("plugin %s did not %s: %s", plugin.name, what, reason_of(error), exc_info=error)
+        self.watchdog.stop()
 
     async def sweep(self) -> None:
         """End idle sessions; the host calls this about once a minute."""
@@ -152,9 +153,11 @@ class PluginManager:
         made: list[Plugin] = []
 
         def create() -> None:
-            plugin = self.hooks.edge_plugin(report.name, self._context(report.name))
-            if plugin is not None:
+            plugin: object = self.hooks.edge_plugin(report.name, self._context(report.name))
+            if isinstance(plugin, Plugin):
                 made.append(plugin)
+            elif plugin is not None:
+                raise TypeError(f"edge_plugin returned {plugin!r:.80}, which is no Plugin")
 
         outcome = guarded(partial(_restated, report), create)
         if outcome.status != "loaded":
@@ -194,10 +197,15 @@ class PluginManager:
                 body_limit=self._body_limit,
             )
 
-        error = await self._bounded(f"start {plugin.name}", begin, self._start_deadline_s)
+        error = await bounded(begin, self._start_deadline_s, f"start of {plugin.name}")
         if error is None:
             self._report(item, status="loaded", reason="")
-        elif isinstance(error, PluginUnavailable):
+            return
+        self._started.remove(item)
+        await bounded(
+            partial(plugin.background.stop, self._stop_deadline_s), self._stop_deadline_s, plugin.name
+        )
+        if isinstance(error, PluginUnavailable):
             log.warning("plugin %s is unavailable: %s", plugin.name, error.detail)
             self._report(item, status="unavailable", reason=error.detail)
         else:
@@ -207,31 +215,6 @@ class PluginManager:
     def _report(self, item: MountedPlugin, **fields: Any) -> None:
         item.report = attrs.evolve(item.report, **fields)
         self._changed(item.report)
-
-    async def _bounded(self, name: str, step: Callable[[], Any], deadline_s: float) -> BaseException | None:
-        """
-        Run one step as a task of its own: one that ignores its cancellation is left behind, not waited for.
-        """
-        task = asyncio.get_running_loop().create_task(_guard(step), name=name)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=deadline_s)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if not done:
-            task.cancel()
-            return TimeoutError(f"not done within {deadline_s:g} s")
-        return asyncio.CancelledError("cancelled itself") if task.cancelled() else task.result()
-
-
-async def _guard(step: Callable[[], Any]) -> BaseException | None:
-    try:
-        await step()
-    except asyncio.CancelledError:
-        raise
-    except (Exception, SystemExit) as error:  # isolation point: see the module
-        return error
-    return None
 
 
 def _restated(report: PluginReport, **fields: Any) -> PluginReport:

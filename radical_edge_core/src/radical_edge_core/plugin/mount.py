@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from radical_edge_core.caller import Caller
 from radical_edge_core.converter import dumps
-from radical_edge_core.errors import EdgeError, Forbidden, MethodNotAllowed, NotFound
+from radical_edge_core.errors import Forbidden, MethodNotAllowed, NotFound
 from radical_edge_core.plugin.arguments import read_arguments
 from radical_edge_core.plugin.base import Plugin
 from radical_edge_core.plugin.body import BODY_LIMIT
@@ -137,7 +137,7 @@ class PluginApp:
             key=caller.idempotency_key,
         )
         with self._target(call) as target, self._running(label) if operation.is_async else nullcontext():
-            result = await run_call(call, functools.partial(self._invoke, target, call), self._announce)
+            result: Any = await run_call(call, functools.partial(self._invoke, target, call), self._announce)
             if operation.hints.stream is not None:
                 answer = StreamAnswer(send, operation.hints.stream)
                 await answer.run(result, head_only=request.method == "HEAD")

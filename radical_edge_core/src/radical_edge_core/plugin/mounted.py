@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from radical_edge_core.errors import PluginUnavailable
 from radical_edge_core.plugin.base import Plugin
 from radical_edge_core.plugin.mount import PluginApp
-from radical_edge_core.plugin.problems import problem_response
+from radical_edge_core.plugin.problems import problem_response, send_response
 from radical_edge_core.plugin.report import PluginReport
 
 _RETRY_AFTER_S: Final = {"starting": 2, "unavailable": 300, "failed": 300, "disabled": 300}
@@ -47,4 +47,4 @@ class MountedPlugin:
             reason=reason,
             retry_after_s=_RETRY_AFTER_S.get(report.status, 60),
         )
-        await problem_response(error)(scope, receive, send)
+        await send_response(problem_response(error), scope, send)

@@ -1,6 +1,4 @@
-"""
-OpenAPI 3.1 from descriptions alone, so that the bridge can write it for plugins that it does not have.
-"""
+"""OpenAPI 3.1 from descriptions alone, so that the bridge can write it for plugins of its edges."""
 
 from __future__ import annotations
 

@@ -13,11 +13,12 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from attrs import define, field
 
 from radical_edge_core.errors import Expired, NotFound, TooManyRequests
+from radical_edge_core.plugin.bounded import bounded
 from radical_edge_core.plugin.session import PluginSession, SessionRequest
 
 Create = Callable[[SessionRequest], PluginSession]
@@ -183,7 +184,9 @@ class SessionTable:
         return self._keep(session, request).session
 
     def _begin(self, owner: str, name: str | None, options: object | None) -> _Opening:
-        held = len(self.of(owner)) + sum(item.owner == owner for item in self._opening.values())
+        held = len(self.of(owner)) + sum(
+            item.owner == owner and not item.task.done() for item in self._opening.values()
+        )
         if held >= self._max_per_subject:
             raise TooManyRequests(
                 f"you have {held} sessions open here; close some, or ask for a named one", retry_after_s=60
@@ -198,8 +201,11 @@ class SessionTable:
         return opening
 
     async def _open(self, request: SessionRequest) -> _Entry:
-        session = self.create(request)
-        await session.open()
+        try:
+            session = self.create(request)
+            await session.open()
+        except SystemExit as error:  # from a task of its own it would end the process
+            raise RuntimeError("the session tried to exit") from error
         return self._keep(session, request)
 
     def _opened(self, request: SessionRequest, task: asyncio.Task[_Entry]) -> None:
@@ -239,16 +245,8 @@ class SessionTable:
             return False
 
     async def _close(self, entry: _Entry) -> None:
-        task = asyncio.get_running_loop().create_task(entry.session.close())
-        try:
-            done, _ = await asyncio.wait({task}, timeout=self._close_deadline_s)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if not done:
-            task.cancel()
-            log.error("session %s did not close in time", entry.request.sid)
-            return
-        with suppress(asyncio.CancelledError):
-            if (error := task.exception()) is not None:
-                log.error("session %s failed to close: %r", entry.request.sid, error, exc_info=error)
+        error = await bounded(
+            entry.session.close, self._close_deadline_s, f"close session {entry.request.sid}"
+        )
+        if error is not None:
+            log.error("session %s failed to close: %r", entry.request.sid, error, exc_info=error)

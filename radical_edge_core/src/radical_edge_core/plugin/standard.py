@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import msgspec
 from attrs import frozen
 
+from radical_edge_core.errors import InvalidRequest
 from radical_edge_core.plugin import collect
 from radical_edge_core.plugin.context import current_caller
 from radical_edge_core.plugin.declare import PluginDefinitionError, standard
@@ -78,11 +79,10 @@ class StandardOperations:
         self._started_at = plugin.context.monotonic()
 
     @standard("POST", "register_session", effect="write")
-    async def register_session(
-        self, name: SessionName | None = None, options: object = None
-    ) -> SessionOpened:
+    async def register_session(self, name: SessionName | None = None, **options: object) -> SessionOpened:
         """Open a session, or return the caller's session of that name."""
-        session = await self._plugin.sessions.register(current_caller().subject, name, options)
+        owner = current_caller().subject
+        session = await self._plugin.sessions.register(owner, name, self._options(options))
         return {**session.registered(), "sid": session.sid}  # type: ignore[return-value] # plugins add fields
 
     @standard("POST", "unregister_session/{sid}", effect="write")
@@ -106,7 +106,7 @@ class StandardOperations:
         """Tell how the plugin is."""
         plugin = self._plugin
         failed = dict(plugin.background.failed)
-        fields = {
+        fields: dict[str, object] = {
             "status": "degraded" if failed else "ok",
             "plugin": plugin.name,
             "version": plugin.version,
@@ -128,26 +128,38 @@ class StandardOperations:
             ui=plugin.ui_config(),
         )
 
+    def _options(self, given: Mapping[str, object]) -> object | None:
+        cls = options_class_of(type(self._plugin))
+        if cls is None:
+            return None
+        fields = fields_of(cls)
+        try:
+            made: object = cls(**{fields[name].argument: value for name, value in given.items()})
+        except (ValueError, TypeError) as error:  # what the class's own validators raise
+            raise InvalidRequest(str(error.args[0]) if error.args else "the options do not fit") from None
+        return made
 
-def standard_operations(options_class: type[Any] | None) -> dict[str, Operation]:
-    """
-    Return the standard operations; ``register_session`` takes ``name`` and the fields of ``options_class``.
-    """
+
+def options_class_of(plugin: type[Plugin]) -> type[Any] | None:
+    """Return the class of what a plugin's ``register_session`` takes beside ``name``."""
+    return plugin.session_class.options_class if plugin.session_class is not None else None
+
+
+def standard_operations(plugin: type[Plugin]) -> dict[str, Operation]:
+    """Return the standard operations; ``register_session`` takes the fields of the session's options too."""
     found = collect.collect(StandardOperations, "standard")
-    register = found["register_session"]
-    fields = {"name": attrs.field(type=SessionName | None, default=None)}
-    for name, field in fields_of(options_class).items() if options_class else ():
-        if name == "name":
-            raise PluginDefinitionError(
-                f"{options_class}: 'name' is the session's own name; call it otherwise"
-            )
-        fields[name] = attrs.field(
-            type=field.type, default=attrs.NOTHING if field.required else _default(options_class, name)
-        )
-    model = attrs.make_class("RegisterSessionInput", fields, frozen=True, kw_only=True)
-    found["register_session"] = attrs.evolve(register, model=model)
+    options = options_class_of(plugin)
+    if options is not None:
+        given = {
+            field.name: attrs.field(type=field.type, default=field.default) for field in _fields(options)
+        }
+        if "name" in given:
+            raise PluginDefinitionError(f"{options}: 'name' is the session's own name; call it otherwise")
+        given["name"] = attrs.field(type=SessionName | None, default=None)  # type: ignore[arg-type]
+        model = attrs.make_class("RegisterSessionInput", given, frozen=True, kw_only=True)
+        found["register_session"] = attrs.evolve(found["register_session"], model=model)
     return found
 
 
-def _default(options_class: Any, name: str) -> Any:
-    return attrs.fields_dict(options_class)[name].default
+def _fields(cls: type[Any]) -> Iterable[attrs.Attribute[Any]]:
+    return (field for field in attrs.fields(attrs.resolve_types(cls)) if field.init)

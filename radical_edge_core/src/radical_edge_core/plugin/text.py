@@ -20,9 +20,7 @@ _PLAIN: Final = (str, int, float, bool, datetime, bytes)
 
 
 def text_problem(target: Any, *, many: bool) -> str | None:
-    """
-    Say why a type can't be read from the URL; ``None`` where it can. ``many`` allows repeated parameters.
-    """
+    """Say why a type can't be read from the URL, if it can't; ``many`` allows repeated parameters."""
     target = _bare(target)
     if get_origin(target) in {Union, types.UnionType}:
         members = [member for member in get_args(target) if member is not type(None)]

@@ -61,9 +61,7 @@ class Workers:
 
 
 class _Place:
-    """
-    One thread's place in the bound: given back by the thread that entered, or by the loop if none ever did.
-    """
+    """One thread's place in the bound: given back by the thread that entered, or by the loop if none did."""
 
     def __init__(self, limiter: anyio.CapacityLimiter, loop: asyncio.AbstractEventLoop) -> None:
         self._limiter = limiter

@@ -52,7 +52,9 @@ class Watchdog:
             names.remove(name)
 
     def start(self) -> None:
-        """Begin to watch; called in the loop."""
+        """Begin to watch the running loop; once started, do nothing."""
+        if self._thread is not None:
+            return
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._beat()
@@ -95,8 +97,8 @@ class Watchdog:
 
     def _suspects(self) -> str:
         task = asyncio.current_task(self._loop)
-        names = self._names.get(task, []) if task is not None else []
-        if names:
-            return names[-1]
+        if task is not None:
+            names = self._names.get(task, [])
+            return names[-1] if names else f"task {task.get_name()}"
         running = sorted({name for found in list(self._names.values()) for name in found})
-        return f"something unnamed (running: {', '.join(running) or 'no operation'})"
+        return f"a callback (operations in progress: {', '.join(running) or 'none'})"
