@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def build_converter() -> Converter:
-    """Return a new converter with the strict hooks of ``structure.py``; register others on top."""
+    """Return a new converter with the strict hooks of ``structure``; register others on top."""
     converter = Converter(forbid_extra_keys=True)
     hook = converter.register_structure_hook
     for plain in (int, str, bool, type(None)):
