@@ -99,6 +99,13 @@ class Plugin:
         """Return what GET ``health`` shows beside the standard fields; ``status`` may be replaced."""
         return {}
 
+    def unfinished(self) -> Sequence[str]:
+        """Return a line for each piece of work that goes on when the plugin stops, such as a local job."""
+        return ()
+
+    async def cancel_unfinished(self) -> None:
+        """End that work; called before ``stop`` where the user asked for it."""
+
     def ui_config(self) -> Mapping[str, object]:
         """Return the ``ui`` object of GET ``ui_config``."""
         return {"title": self.title or self.name, "icon": self.icon, "summary": self.summary}

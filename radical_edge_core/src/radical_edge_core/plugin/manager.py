@@ -83,8 +83,8 @@ class PluginManager:
         return self._mounted
 
     def reports(self) -> list[PluginReport]:
-        """Return one report for each entry point found, by name."""
-        known = [*(item.report for item in self._mounted.values()), *self._others]
+        """Return one report an entry point, by name; of several with one name the mounted one is last."""
+        known = [*self._others, *(item.report for item in self._mounted.values())]
         return sorted(known, key=lambda report: report.name)
 
     def descriptions(self) -> dict[str, Mapping[str, Any]]:

@@ -76,11 +76,16 @@ class PluginApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         started = False
+        lost: list[BaseException] = []
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
+            started = True
+            try:
+                await send(message)
+            except BaseException as error:
+                lost.append(error)
+                raise
 
         caller: Caller = scope["radical_edge.caller"]
         token = CALLER.set(caller)
@@ -89,6 +94,8 @@ class PluginApp:
         except BaseException as error:
             if is_cancellation(error):
                 raise
+            if lost:
+                raise lost[0] from None  # the host's own word, whatever plugin code made of it
             what = scope.get("radical_edge.operation", self.plugin.name)
             problem = contained(error, what, caller.request_id, self.plugin.log)
             if started:

@@ -9,11 +9,12 @@ import math
 import uuid
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope, Send
 
 from radical_edge_core.codec import dumps
-from radical_edge_core.errors import EdgeError, NoRoom, PluginFailure, from_problem
+from radical_edge_core.errors import BadRequest, EdgeError, NoRoom, PluginFailure, from_problem
 
 PROBLEM_TYPE = "application/problem+json"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -63,7 +64,7 @@ def contained(error: BaseException, what: str, request_id: str, log: logging.Log
 
     Args:
         error: What was raised, whatever it is.
-        what: Who raised it, for people: ``"psij.submit_job"``.
+        what: Who raised it, for people: ``"<plugin>.<operation>"``.
         request_id: The caller's; one is made where it is empty, so that the log can be searched.
         log: Where the traceback goes, and nowhere else.
     """
@@ -71,6 +72,8 @@ def contained(error: BaseException, what: str, request_id: str, log: logging.Log
         error = error.exceptions[0]
     if isinstance(error, EdgeError):
         return error
+    if isinstance(error, ClientDisconnect):
+        return BadRequest("the caller left before the body was whole")
     if isinstance(error, HTTPException):
         return from_problem({"detail": error.detail}, error.status_code)
     if isinstance(error, OSError) and error.errno in _FULL:

@@ -34,28 +34,30 @@ class StreamAnswer:
         opener = asyncio.get_running_loop().create_task(self._open_later())
         try:
             async for chunk in chunks:
-                await self._open()
                 if head_only:
                     break
-                if chunk:
-                    await self._send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
-            await self._open()
+                if chunk or not self.started:
+                    await self._write(chunk)
         finally:
             opener.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await opener
             if (close := getattr(chunks, "aclose", None)) is not None:
                 await close()
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._write(b"", more=False)
 
     async def _open_later(self) -> None:
         await asyncio.sleep(self._head_after_s)
-        await self._open()
+        if not self.started:
+            await self._write(b"")  # an empty piece, as servers hold a head back until a body begins
+
+    async def _write(self, chunk: bytes, *, more: bool = True) -> None:
+        async with self._lock:
+            await self._open()
+            await self._send({"type": "http.response.body", "body": bytes(chunk), "more_body": more})
 
     async def _open(self) -> None:
-        async with self._lock:
-            if self.started:
-                return
+        if not self.started:
             self.started = True
             head: Message = {
                 "type": "http.response.start",
