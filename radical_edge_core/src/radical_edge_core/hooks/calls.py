@@ -79,10 +79,6 @@ class Hooks:
         """Say whether anybody implements a hook."""
         return bool(getattr(self.manager.hook, hook).get_hookimpls())
 
-    def has_observers(self, hook: str) -> bool:
-        """Say whether anything implements a hook, so that a host need not prepare what nobody sees."""
-        return bool(getattr(self.manager.hook, hook).get_hookimpls())
-
     def edge_session(self, plugin: Plugin, request: SessionRequest) -> PluginSession:
         """Return the first session offered, else the plugin's own."""
         made: PluginSession | None = self._first("edge_session", plugin=plugin, request=request)

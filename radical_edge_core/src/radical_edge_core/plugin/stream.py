@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Final
 
 from starlette.types import Message, Send
@@ -40,10 +39,13 @@ class StreamAnswer:
                     await self._write(chunk)
         finally:
             opener.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await opener
-            if (close := getattr(chunks, "aclose", None)) is not None:
-                await close()
+            try:
+                await asyncio.wait({opener})
+                if not opener.cancelled():
+                    opener.exception()  # the next send tells of it
+            finally:
+                if (close := getattr(chunks, "aclose", None)) is not None:
+                    await close()
         await self._write(b"", more=False)
 
     async def _open_later(self) -> None:
