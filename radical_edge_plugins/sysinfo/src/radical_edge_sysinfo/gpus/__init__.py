@@ -1,0 +1,1 @@
+"""The GPUs, as the vendors' own tools tell of them; one module for each vendor."""
