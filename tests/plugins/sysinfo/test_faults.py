@@ -96,6 +96,17 @@ async def test_a_program_that_misbehaves_is_named(host, programs, tmp_path, faul
     assert (tmp_path / "runs").read_text() == "\n"
 
 
+@pytest.mark.parametrize("then", ["exit 0", "exec >&- 2>&-; exit 0", "kill -KILL $$"])
+async def test_a_child_that_a_program_leaves_behind_is_killed(host, programs, until, tmp_path, then) -> None:
+    """Whether or not it holds the program's output open, and however the program itself ended."""
+    redirect = ">&- 2>&-" if "exec" in then else ""
+    programs("nvidia-smi", f"sleep 1000 {redirect} & echo $! >{tmp_path}/child; {then}")
+    async with host(probe_deadline_s=DEADLINE_S) as h:
+        await h.metrics()
+    assert (tmp_path / "child").exists()
+    await until(lambda: not alive(tmp_path / "child"))
+
+
 async def test_a_program_that_can_t_be_started_is_named(host, programs) -> None:
     """A broken interpreter line, as after an upgrade gone wrong."""
     path = programs("rocm-smi", "")

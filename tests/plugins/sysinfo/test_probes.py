@@ -155,14 +155,14 @@ def test_disks_are_asked_and_files_left_out(tmp_path, sys) -> None:
 
 def test_a_name_that_is_no_text_is_shown(tmp_path, sys) -> None:
     """A path that is not UTF-8 comes out with escapes, and JSON can carry it."""
-    folder = tmp_path / "caf\udce9"
+    folder = tmp_path / "x\udce9"
     folder.mkdir()
     info = tmp_path / "mountinfo"
     info.write_bytes(
         b"1 1 8:1 / " + str(folder).encode("utf-8", "surrogateescape") + b" rw - ext4 /dev/sda1 rw\n"
     )
     (disk,) = read_disks(Workers(), 5.0, mountinfo=info, sys=sys).value
-    assert disk.mount.endswith("caf\\xe9")
+    assert disk.mount.endswith("x\\xe9")
 
 
 @pytest.mark.parametrize(

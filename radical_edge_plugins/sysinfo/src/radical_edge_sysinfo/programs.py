@@ -25,6 +25,8 @@ from radical_edge_sysinfo.outcome import ProbeError
 
 MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 _READ_BYTES = 64 * 1024
+# Between the end of its output and that of the program itself, which is hardly ever waited for.
+_POLL_S = 0.005
 
 
 class ProgramError(ProbeError):
@@ -80,9 +82,8 @@ class Programs:
         """Kill what runs; later calls of `output` fail."""
         with self._lock:
             self._stopped = True
-            running = tuple(self._running)
-        for process in running:
-            _kill_group(process)
+            for process in self._running:
+                _kill_group(process)
 
     def _start(self, name: str, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         environment = {key: value for key, value in os.environ.items() if key != "LANGUAGE"}
@@ -103,9 +104,8 @@ class Programs:
             raise ProbeError(f"{name} can't be started: {exc.strerror}") from exc
         with self._lock:
             self._running.add(process)
-            stopped = self._stopped
-        if stopped:
-            _kill_group(process)
+            if self._stopped:
+                _kill_group(process)
         return process
 
     def _collect(
@@ -128,24 +128,29 @@ class Programs:
                     raise ProbeError(f"{name} printed more than {MAX_OUTPUT_BYTES} bytes")
                 if time.monotonic() >= ends:
                     raise ProbeError(f"{name} gave no answer within {deadline_s:.3g} s")
-        try:
-            process.wait(max(0.0, ends - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise ProbeError(f"{name} gave no answer within {deadline_s:.3g} s") from None
+        while not _ended(process):
+            if time.monotonic() >= ends:
+                raise ProbeError(f"{name} gave no answer within {deadline_s:.3g} s")
+            time.sleep(_POLL_S)
         out, err = (bytes(text).decode("utf-8", "replace") for text in printed.values())
         return out, err
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        _kill_group(process)  # nothing to do where it has ended and was waited for
+        # Its number is its group's, and nobody else's until it was waited for: so it is killed before that, with
+        # the children that it may have left, and out of `stop`'s reach after it.
+        with self._lock:
+            self._running.discard(process)
+            _kill_group(process)
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
         process.wait()
-        with self._lock:
-            self._running.discard(process)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:  # once waited for, its number may belong to somebody else
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
