@@ -26,8 +26,11 @@ def home_folder(environ: Mapping[str, str]) -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder (and its parents) that only its owner may enter, and return it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder, and what is missing above it, that only its owner may enter, and return it."""
+    # Not by `parents=True`, which makes those above with the default mode.
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

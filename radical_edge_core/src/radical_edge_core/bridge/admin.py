@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from radical_edge_core.bridge.auth.door import Identity
-from radical_edge_core.codec import dumps
+from radical_edge_core.codec import dumps, loads
 from radical_edge_core.converter import build_converter, parse
 from radical_edge_core.errors import BadRequest, Forbidden, NotFound
 from radical_edge_core.names import HOSTED
@@ -124,7 +124,9 @@ def admin_routes(bridge: Bridge) -> list[BaseRoute]:
 
     async def create_token(request: Request) -> Response:
         """Make a token; its secret is in this answer and nowhere else."""
-        wanted = parse(await read_body(request, _BODY_LIMIT), NewToken, _converter)
+        raw = await read_body(request, _BODY_LIMIT)
+        document = loads(raw, request.headers.get("content-type", "")) if raw else {}
+        wanted = parse(document, NewToken, _converter)
         record, secret = await _mint(bridge, identity_of(request), wanted)
         return json_response({"token": secret, **record})
 
