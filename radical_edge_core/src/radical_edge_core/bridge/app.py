@@ -11,7 +11,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final
 
@@ -28,12 +29,13 @@ from radical_edge_core.bridge.metrics import Metrics
 from radical_edge_core.bridge.own import OwnRoutes
 from radical_edge_core.bridge.proxy import Passage, Proxy, send_problem
 from radical_edge_core.bridge.registry import Registry
-from radical_edge_core.bridge.sse import EventStreams
+from radical_edge_core.bridge.sse import HEARTBEAT_S, EventStreams
 from radical_edge_core.errors import BadRequest, EdgeError, MethodNotAllowed, PluginFailure
 from radical_edge_core.link.errors import LinkError
 from radical_edge_core.link.notes import Announce, Event, EventAck, Interest, decode_note, encode_note
 from radical_edge_core.names import HOSTED, RESERVED
 from radical_edge_core.wire.asgi import Receive, Scope, Send
+from radical_edge_core.wire.patience import Patience
 
 log = logging.getLogger(__name__)
 # Changes of the topology within this time travel as one event.
@@ -51,6 +53,9 @@ class Bridge:
         url: What it is reached by; shown in the topology.
         terminate: Called with a reason when somebody asks the process to end.
         access_log: Where finished requests are written.
+        patience: How long edges are waited for.
+        heartbeat_s: How often an event stream shows that it is alive.
+        found: The entry points of what may be hosted; by default what is installed.
     """
 
     def __init__(
@@ -61,6 +66,9 @@ class Bridge:
         url: str,
         terminate: Callable[[str], None],
         access_log: AccessLog,
+        patience: Patience | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+        found: Collection[EntryPoint] | None = None,
     ) -> None:
         self.config = config
         self.url = url
@@ -80,6 +88,7 @@ class Bridge:
             topology=lambda scopes: self.registry.topology(self.url, scopes),
             still_valid=self.door.identify,
             interest=self._interest,
+            heartbeat_s=heartbeat_s,
         )
         self.links = LinkServer(
             self.registry,
@@ -89,6 +98,7 @@ class Bridge:
             event_seq=self.events.last_seq,
             window=config.window_kib * 1024,
             max_streams=config.max_streams,
+            patience=patience,
         )
         self.metrics = Metrics({
             "edges_connected": ("Edges with a live link", lambda: len(self.registry.connected())),
@@ -97,7 +107,7 @@ class Bridge:
             "events_uncommitted": ("Events not yet on disk", lambda: self.events.waiting),
             "events_newest": ("Number of the newest event", lambda: self.events.newest),
         })  # fmt: skip
-        self.hosted = HostedEdge(config, folder, self.registry, self._note)
+        self.hosted = HostedEdge(config, folder, self.registry, self._note, found)
         self._access = access_log
         self._proxy = Proxy(self.registry, self._identify)
         self._own = OwnRoutes(self)

@@ -7,7 +7,8 @@ It is an edge like any other but for its link, which is in memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from radical_edge_core.bridge.config import BridgeConfig
@@ -27,12 +28,18 @@ class HostedEdge:
     """The bridge's own edge and its link in memory."""
 
     def __init__(
-        self, config: BridgeConfig, folder: Path, registry: Registry, note: Callable[[str, bytes], None]
+        self,
+        config: BridgeConfig,
+        folder: Path,
+        registry: Registry,
+        note: Callable[[str, bytes], None],
+        found: Collection[EntryPoint] | None = None,
     ) -> None:
         self._config = config
         self._folder = folder
         self._registry = registry
         self._note = note
+        self._found = found
         self._runtime: EdgeRuntime | None = None
         self._joined: asyncio.Task[None] | None = None
         self._near: Connection | None = None
@@ -52,7 +59,7 @@ class HostedEdge:
         )
         near = self._near = Connection(Mux(opens=True), note=lambda payload: self._note(HOSTED, payload))
         far = Connection(Mux(opens=False), note=lambda payload: runtime.take(decode_note(payload)))
-        runtime.load()
+        runtime.load(self._found)
         runtime.prepare(far)
         self._joined = asyncio.get_running_loop().create_task(join(near, far))
         self._registry.attach(HOSTED, near)

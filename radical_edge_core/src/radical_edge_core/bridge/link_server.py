@@ -20,7 +20,6 @@ from attrs import define
 from radical_edge_core.bridge.auth.door import Door
 from radical_edge_core.bridge.registry import Registry
 from radical_edge_core.errors import BadRequest, Conflict, EdgeError, Unauthorized
-from radical_edge_core.link.channel import Channel
 from radical_edge_core.link.errors import LinkError
 from radical_edge_core.link.frames import FrameType, decode, encode
 from radical_edge_core.link.handshake import GONE, judge
@@ -31,11 +30,10 @@ from radical_edge_core.names import check_edge_name
 from radical_edge_core.wire import closing
 from radical_edge_core.wire.asgi import PROBLEM_TYPE, Receive, Scope, Send
 from radical_edge_core.wire.connection import Connection
+from radical_edge_core.wire.patience import Patience
 from radical_edge_core.wire.tunnel import SocketClosed, Tunnel
 
 log = logging.getLogger(__name__)
-HELLO_S = 15.0
-GRACE_S = 30.0
 
 
 class ChannelGone(Conflict):
@@ -100,6 +98,7 @@ class LinkServer:
         note: Called with the edge's name and each note's payload.
         event_seq: Returns the last event number held of an edge, -1 for none.
         window: Credit of a stream, bytes.
+        patience: How long edges are waited for.
     """
 
     def __init__(
@@ -112,6 +111,7 @@ class LinkServer:
         event_seq: Callable[[str], int],
         window: int,
         max_streams: int,
+        patience: Patience | None = None,
     ) -> None:
         self._registry = registry
         self._door = door
@@ -120,6 +120,7 @@ class LinkServer:
         self._event_seq = event_seq
         self._window = window
         self._max_streams = max_streams
+        self._patience = patience or Patience()
         self._links: dict[str, EdgeLink] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -135,7 +136,7 @@ class LinkServer:
         await send({"type": "websocket.accept"})
         socket = AsgiSocket(receive, send)
         try:
-            async with asyncio.timeout(HELLO_S):
+            async with asyncio.timeout(self._patience.hello_s):
                 hello = _read_hello(await socket.receive())
             check_edge_name(hello.name)
             protocol = negotiate(hello)
@@ -143,7 +144,7 @@ class LinkServer:
                 credential = await self._door.admit(hello.name, secret)
                 link, verdict = await self._take_over(hello)
         except TimeoutError:
-            await socket.close(closing.REFUSED, "no hello within 15 s")
+            await socket.close(closing.REFUSED, f"no hello within {self._patience.hello_s:g} s")
             return
         except SocketClosed:
             return
@@ -267,7 +268,7 @@ class LinkServer:
             self._registry.detach(link.name, connection, reason)
             log.info("edge %s: away (%s)", link.name, reason)
             if self._links.get(link.name) is link:
-                link.expiry = connection.loop.call_later(GRACE_S, self._expire, link)
+                link.expiry = connection.loop.call_later(self._patience.grace_s, self._expire, link)
         return code, reason
 
     def _new_link(self, hello: Hello) -> EdgeLink:
@@ -278,9 +279,8 @@ class LinkServer:
 
         mux = Mux(opens=True, window=self._window, peer_window=hello.window, max_streams=self._max_streams)
         connection = Connection(mux, note=lambda payload: self._note(name, payload))
-        link = EdgeLink(
-            name, hello, Tunnel(connection, Channel(hello.channel, grace_s=GRACE_S), health=health)
-        )
+        tunnel = Tunnel(connection, self._patience.channel(hello.channel), health=health)
+        link = EdgeLink(name, hello, tunnel)
         self._links[name] = link
         return link
 

@@ -104,6 +104,7 @@ class EventStreams:
         topology: Returns the object of the ``topology`` event, for a listener's scopes.
         still_valid: Raises when an identity's token was revoked or has expired.
         interest: Called when the set of wanted ephemeral topics may have changed.
+        heartbeat_s: How often a stream shows that it is alive.
     """
 
     def __init__(
@@ -113,11 +114,13 @@ class EventStreams:
         topology: Callable[[tuple[str, ...]], dict[str, object]],
         still_valid: Callable[[bytes | None], Identity],
         interest: Callable[[], None],
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._events = events
         self._topology = topology
         self._still_valid = still_valid
         self._interest = interest
+        self._heartbeat_s = heartbeat_s
         self._listeners: set[Listener] = set()
         self._stopped = False
 
@@ -220,7 +223,7 @@ class EventStreams:
 
     async def _wait(self, listener: Listener, send: Send, authorization: bytes | None) -> int:
         try:
-            async with asyncio.timeout(HEARTBEAT_S):
+            async with asyncio.timeout(self._heartbeat_s):
                 await listener.wake.wait()
             await asyncio.sleep(GATHER_S)
         except TimeoutError:

@@ -31,6 +31,7 @@ from radical_edge_core.link.timing import Backoff
 from radical_edge_core.state import read_secret, write_private
 from radical_edge_core.wire import closing
 from radical_edge_core.wire.connection import Connection
+from radical_edge_core.wire.patience import Patience
 from radical_edge_core.wire.tunnel import SocketClosed, Tunnel
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class LinkClient:
         up: Called when a new channel is established; ``note`` payloads may be sent from then on.
         note: Called with each note's payload.
         takeover: Told in the hello.
+        patience: How long the bridge is waited for.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class LinkClient:
         down: Callable[[], None],
         note: Callable[[bytes], None],
         takeover: bool = False,
+        patience: Patience | None = None,
     ) -> None:
         self._name = name
         self._address = address
@@ -98,6 +101,7 @@ class LinkClient:
         self._down = down
         self._note = note
         self._takeover = takeover
+        self._patience = patience or Patience()
         self._instance = secrets.token_hex(8)
         self._url = link_url(address.url)
         self._tls = tls_context(self._url, address.cert)
@@ -164,7 +168,7 @@ class LinkClient:
         websocket = await dial(session, self._url, self._tls, secret)
         try:
             socket = ClientSocket(websocket)
-            channel = tunnel.channel if tunnel is not None else Channel(secrets.token_hex(8))
+            channel = tunnel.channel if tunnel is not None else self._patience.channel(secrets.token_hex(8))
             welcome = await shake(socket, self._hello(channel))
             if welcome.credential is not None:
                 write_private(self._address.credential, welcome.credential + "\n")

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final, Literal
 
@@ -74,9 +75,9 @@ class EdgeRuntime:
         self._tasks: list[asyncio.Task[None]] = []
         self._announcing: asyncio.TimerHandle | None = None
 
-    def load(self) -> list[PluginReport]:
-        """Import and create what is installed; nothing is started yet."""
-        reports = self.plugins.load()
+    def load(self, found: Collection[EntryPoint] | None = None) -> list[PluginReport]:
+        """Import and create what is installed (or named by ``found``); nothing is started yet."""
+        reports = self.plugins.load(found)
         for report in reports:
             log.info("plugin %s %s: %s %s", report.name, report.version, report.status, report.reason)
         return reports

@@ -20,6 +20,7 @@ from radical_edge_core.plugin.loader import Wanted
 from radical_edge_core.plugin.report import PluginReport
 from radical_edge_core.process import raise_descriptor_limit, stop_on_signals
 from radical_edge_core.state import BRIDGE_URL, CREDENTIAL, JOIN_TOKEN, read_secret
+from radical_edge_core.wire.patience import Patience
 
 log = logging.getLogger(__name__)
 STRICT_FAILURE = 1
@@ -36,16 +37,43 @@ async def serve(config: EdgeConfig, home: Path, folder: Path, file: Path) -> int
         file: The configuration file, for the plugins' tables.
     """
     raise_descriptor_limit()
-    url = config.url or read_secret(home / "bridge" / BRIDGE_URL)
-    if url is None:
-        raise ConfigError("no bridge is known: give its address by --url or RADICAL_BRIDGE_URL")
     stopping = asyncio.Event()
+    runtime, link = build(config, home, folder, file, stopping)
     stop_on_signals(stopping)
-    runtime = EdgeRuntime(_setup(config, folder, file))
     reports = runtime.load()
     if config.strict_plugins and (broken := _broken(reports)):
         log.error("not starting (--strict-plugins): %s", "; ".join(broken))
         return STRICT_FAILURE
+    return await run(config, runtime, link, stopping)
+
+
+def build(
+    config: EdgeConfig,
+    home: Path,
+    folder: Path,
+    file: Path,
+    stopping: asyncio.Event,
+    *,
+    patience: Patience | None = None,
+) -> tuple[EdgeRuntime, LinkClient]:
+    """
+    Put an edge together; its plugins are not loaded yet.
+
+    Args:
+        config: As for ``serve``, and so are the next three.
+        home: The state folder of this machine.
+        folder: This edge's own part of it.
+        file: The configuration file.
+        stopping: Set where the bridge asks the edge to end.
+        patience: How long the bridge is waited for.
+
+    Raises:
+        ConfigError: No bridge is named, or something of the configuration can't be used.
+    """
+    url = config.url or read_secret(home / "bridge" / BRIDGE_URL)
+    if url is None:
+        raise ConfigError("no bridge is known: give its address by --url or RADICAL_BRIDGE_URL")
+    runtime = EdgeRuntime(_setup(config, folder, file))
 
     def take(payload: bytes) -> None:
         try:
@@ -74,12 +102,13 @@ async def serve(config: EdgeConfig, home: Path, folder: Path, file: Path) -> int
         down=runtime.disconnected,
         note=take,
         takeover=config.takeover,
+        patience=patience,
     )
-    code = await _run(config, runtime, link, stopping)
-    return int(code)
+    return runtime, link
 
 
-async def _run(config: EdgeConfig, runtime: EdgeRuntime, link: LinkClient, stopping: asyncio.Event) -> int:
+async def run(config: EdgeConfig, runtime: EdgeRuntime, link: LinkClient, stopping: asyncio.Event) -> int:
+    """Run an edge whose plugins are loaded, until it ends or ``stopping`` is set; returns the exit code."""
     loop = asyncio.get_running_loop()
     linked = loop.create_task(link.run())
     asked = loop.create_task(stopping.wait())

@@ -164,7 +164,7 @@ class Tunnel:
     async def _fall_silent(self) -> None:
         if self._dead is not None:
             await self._dead
-        raise SocketClosed(1006, "nothing was heard for 10 s")
+        raise SocketClosed(1006, "nothing was heard for too long")
 
 
 # An acknowledgement that is due may be this late; a timer that comes sooner is left as it is.
