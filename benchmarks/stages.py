@@ -35,7 +35,19 @@ def profile(target: Target, *, seconds: float, folder: Path) -> dict[str, dict[s
     outputs = {name: folder / f"{name}.samples" for name in target.pids}
     samplers = []
     for name, pid in target.pids.items():
-        command = (program, "record", "-p", str(pid), "-d", str(round(seconds)), "-r", "200", "-f", "raw")
+        command = (
+            program,
+            "record",
+            "-p",
+            str(pid),
+            "-d",
+            str(round(seconds)),
+            "-r",
+            "200",
+            "-f",
+            "raw",
+            "-t",
+        )
         log = (folder / f"{name}.py-spy").open("wb")
         samplers.append(subprocess.Popen((*command, "-o", str(outputs[name])), stdout=log, stderr=log))
         log.close()
@@ -51,6 +63,8 @@ def shares(samples: Path) -> dict[str, float]:
     found: Counter[str] = Counter()
     for line in samples.read_text(encoding="utf-8").splitlines():
         stack, _, count = line.rpartition(" ")
+        if "MainThread" not in stack.partition(";")[0]:
+            continue  # the loop's thread serves; others wait in ways that look like work to a sampler
         found[package_of(stack.rpartition(";")[2])] += int(count)
     total = sum(found.values()) or 1
     return {name: count / total for name, count in found.most_common()}

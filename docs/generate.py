@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
+import click
 
+from radical_edge_client.cli import main as cli
 from radical_edge_client.settings import Settings
 from radical_edge_core.bridge.config import BridgeConfig
 from radical_edge_core.edge.config import EdgeConfig
@@ -60,6 +62,42 @@ Each setting is taken from the first of these that names it: the flag, the envir
 The file is `config.toml` in the state folder (`RADICAL_EDGE_HOME`, by default `~/.radical/edge`), or the one named
 by `--config`.
 An unknown key in it is an error.
+"""
+
+COMMAND_LINE = """\
+# Command line
+
+## `radical-edge-bridge`
+
+Every setting of the bridge is a flag: see [configuration](configuration.md#the-bridge).
+Beside them: `--config FILE`, `--show-config`, `--version`.
+
+| Exit code | Meaning |
+|---|---|
+| 0 | stopped by a signal or by `POST /bridge/terminate` |
+| 1 | anything else |
+| 2 | wrong settings, or the address is in use |
+
+## `radical-edge-service`
+
+Every setting of the edge is a flag: see [configuration](configuration.md#the-edge).
+Beside them: `--config FILE`, `--show-config`, `--list-plugins`, `--version`.
+
+| Exit code | Meaning |
+|---|---|
+| 0 | stopped by a signal, or ended through the bridge |
+| 1 | a plugin failed, under `--strict-plugins` |
+| 2 | wrong settings, or the state folder is in use |
+| 3 | refused by the bridge, where repeating cannot help |
+| 4 | replaced by another instance of the same name |
+
+The first SIGINT or SIGTERM lets running calls finish, for `drain_s` at most; the second stops at once.
+
+## `radical-edge`
+
+Exit codes are in the help of the program.
+Where one edge is connected (the bridge's own not counted), `EDGE` need not be given.
+Options of `call` are made from the edge's description: `--field-name value`, underscores are accepted too.
 """
 
 HOOKS = """\
@@ -129,9 +167,28 @@ def setting(model: type, field: attrs.Attribute[object]) -> str:
         if field.default in {None, ()}
         else f"`{str(field.default).lower() if name == 'bool' else field.default}`"
     )
-    flag = f"`--{field.name.replace('_', '-')}`" if field.metadata["flag"] else ""
+    flags = {parameter.name for parameter in cli.group.params} if model is Settings else {field.name}
+    flag = f"`--{field.name.replace('_', '-')}`" if field.metadata["flag"] and field.name in flags else ""
     environment = f"`{field.metadata['env']}`" if field.metadata["env"] else ""
     return f"| `{field.name}` | {name} | {default} | {flag} | {environment} | {field.metadata['help']} |\n"
+
+
+def command_line() -> str:
+    """Return the page about the console scripts."""
+    return COMMAND_LINE + "".join(
+        helps(cli.group, click.Context(cli.group, info_name="radical-edge", terminal_width=100))
+    )
+
+
+def helps(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Yield the help of a command and of all below it."""
+    yield f"\n### {context.command_path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            if found is not None:
+                below = click.Context(found, parent=context, info_name=name, terminal_width=100)
+                yield from helps(found, below)
 
 
 def hooks() -> str:
@@ -150,6 +207,7 @@ def hooks() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors,
     "configuration.md": configuration,
+    "command-line.md": command_line,
     "hooks.md": hooks,
 }
 
