@@ -71,7 +71,7 @@ def _declared(cls: type) -> Iterator[tuple[str, Declaration, Callable[..., Any]]
     names: dict[str, Declaration] = {}
     for base in reversed(cls.__mro__):
         for name, value in vars(base).items():
-            declaration = getattr(value, MARK, None)
+            declaration = getattr(getattr(value, "__func__", value), MARK, None)
             if isinstance(declaration, Declaration):
                 names[name] = declaration
             elif value is None:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from types import SimpleNamespace
 from typing import Any, Final
 
 from attrs import frozen
@@ -143,7 +142,14 @@ def _implementation(loaded: Any, entry: EntryPoint) -> object:
         raise TypeError(f"{unmarked[0]} in {entry.value} is not marked with hookimpl")
     if not found:
         raise TypeError(f"{entry.value} holds no function marked with hookimpl, and is no Plugin class")
-    return SimpleNamespace(**found)
+    return _HooksOf(found)
+
+
+class _HooksOf:
+    """The hook implementations of one module, for one entry point."""
+
+    def __init__(self, found: dict[str, object]) -> None:
+        vars(self).update(found)
 
 
 class _OfferedPlugin:

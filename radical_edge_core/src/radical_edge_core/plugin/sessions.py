@@ -204,8 +204,10 @@ class SessionTable:
         try:
             session = self.create(request)
             await session.open()
-        except SystemExit as error:  # from a task of its own it would end the process
-            raise RuntimeError("the session tried to exit") from error
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a SystemExit that leaves a task would end the process
+            raise RuntimeError(f"the session raised {type(error).__name__}") from error
         return self._keep(session, request)
 
     def _opened(self, request: SessionRequest, task: asyncio.Task[_Entry]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -46,18 +46,31 @@ class Workers:
         place = _Place(self._limiter, asyncio.get_running_loop())
         await self._limiter.acquire_on_behalf_of(place)
 
-        def body() -> T:
+        def body() -> Callable[[], T]:
+            # What was raised is handed over as a value: a future can't carry every exception (GeneratorExit).
             if not place.enter():
-                raise RuntimeError("the caller left before the thread began")
+                return _raising(RuntimeError("the caller left before the thread began"))
             try:
-                return function()
+                value = function()
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                return _raising(error)
+            else:
+                return lambda: value
             finally:
                 place.leave()
 
         try:
-            return await anyio.to_thread.run_sync(body, abandon_on_cancel=True, limiter=self._unbounded)
+            outcome = await anyio.to_thread.run_sync(body, abandon_on_cancel=True, limiter=self._unbounded)
         finally:
             place.give_up()
+        return outcome()
+
+
+def _raising(error: BaseException) -> Callable[[], NoReturn]:
+    def outcome() -> NoReturn:
+        raise error
+
+    return outcome
 
 
 class _Place:
