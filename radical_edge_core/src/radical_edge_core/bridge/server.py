@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -33,6 +34,7 @@ def bind(config: BridgeConfig) -> socket.socket:
             raise ConfigError(
                 f"there is no file {file}; `radical-edge certs` makes a certificate and its key"
             )
+    _check_pair(config)
     if config.cert is None and not config.plain_http and config.host not in LOOPBACK:
         raise ConfigError(
             f"plain HTTP on {config.host} would send tokens in the clear: give --cert and --key (`radical-edge certs` "
@@ -50,6 +52,20 @@ def bind(config: BridgeConfig) -> socket.socket:
         ) from exc
     listener.setblocking(False)
     return listener
+
+
+def _check_pair(config: BridgeConfig) -> None:
+    """Raise ``ConfigError``, before anything listens, where certificate and key can't be used together."""
+    if config.cert is None:
+        return
+    try:
+        # The empty passphrase keeps OpenSSL from asking for one on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(config.cert, config.key, password="")
+    except OSError as exc:  # ssl.SSLError is one
+        raise ConfigError(
+            f"TLS can't be served with --cert {config.cert} and --key {config.key} ({exc}): both are PEM files, the "
+            "key is the certificate's own and has no passphrase"
+        ) from exc
 
 
 def url_of(config: BridgeConfig, listener: socket.socket) -> str:

@@ -1,0 +1,1 @@
+"""What the system tests are made of: real processes, a network that fails on demand, plugins that misbehave."""

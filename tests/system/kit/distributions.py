@@ -1,0 +1,31 @@
+"""Distributions that exist for one test only, found the way installed ones are."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+
+def make_distribution(site: Path, name: str, source: str, *, target: str = "", entry: str = "") -> None:
+    """
+    Write a distribution with one plugin into a folder that is on ``PYTHONPATH``.
+
+    Args:
+        site: The folder.
+        name: The plugin's name; its module is called ``throwaway_<name>``.
+        source: The module.
+        target: What the entry point names in the module; the module itself by default.
+        entry: The entry point's name where it is another than ``name``.
+    """
+    module = f"throwaway_{name}"
+    site.mkdir(parents=True, exist_ok=True)
+    (site / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+    info = site / f"{module}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: throwaway-{name}\nVersion: 1.0\n", encoding="utf-8"
+    )
+    suffix = f":{target}" if target else ""
+    (info / "entry_points.txt").write_text(
+        f"[radical_edge.plugins]\n{entry or name} = {module}{suffix}\n", encoding="utf-8"
+    )
