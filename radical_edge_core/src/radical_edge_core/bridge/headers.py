@@ -23,6 +23,7 @@ _NOT_FROM_EDGES: Final = HOP_BY_HOP | {
     b"date",
     b"alt-svc",
     b"clear-site-data",
+    b"content-security-policy",
 }
 _ACTIVE: Final = (b"html", b"xml", b"svg", b"javascript")
 _SANDBOX: Final = [(b"content-security-policy", b"sandbox; default-src 'none'")]
@@ -95,16 +96,18 @@ def sort_request(headers: Iterable[Header]) -> RequestHeaders:
 def sort_response(headers: Iterable[Header]) -> list[Header]:
     """Return those headers of an edge's answer that the caller gets; what could run in a browser is sandboxed."""
     kept = []
-    sandbox = False
+    kind = b""
     for header in headers:
         name = header[0]
-        if name in _NOT_FROM_EDGES or name == b"content-security-policy":
+        if name in _NOT_FROM_EDGES:
             continue
-        if name == b"content-type" and any(word in header[1].lower() for word in _ACTIVE):
-            sandbox = True
+        if name == b"content-type":
+            kind = header[1].lower()
         kept.append(header)
+    if kind == b"application/json":
+        return kept  # no browser takes that for something to run
     kept.append(NOSNIFF)
-    return kept + _SANDBOX if sandbox else kept
+    return kept + _SANDBOX if any(word in kind for word in _ACTIVE) else kept
 
 
 def _printable(value: bytes) -> str:

@@ -28,7 +28,7 @@ from radical_edge_core.link.notes import Announce, EventAck, Interest, Note, enc
 from radical_edge_core.plugin.context import PluginContext
 from radical_edge_core.plugin.loader import Wanted
 from radical_edge_core.plugin.manager import PluginManager
-from radical_edge_core.plugin.paths import canonical_path, raw_path
+from radical_edge_core.plugin.paths import canonical_path
 from radical_edge_core.plugin.problems import problem_response
 from radical_edge_core.plugin.report import PluginReport
 from radical_edge_core.state import private_folder
@@ -167,7 +167,8 @@ class EdgeRuntime:
             )
             await problem_response(error)(scope, receive, send)
             return
-        scope["raw_path"] = raw_path(segments[1:]).encode()
+        _, slash, rest = scope["raw_path"][1:].partition(b"/")
+        scope["raw_path"] = slash + rest or b"/"
         scope["path"] = "/" + "/".join(segments[1:])
         await mounted(scope, receive, send)
 

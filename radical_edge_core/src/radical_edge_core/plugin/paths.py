@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -27,12 +28,7 @@ def canonical_path(raw: bytes) -> list[str]:
         InvalidRequest: A segment is empty, ``.`` or ``..`` (also when written with escapes), holds a NUL, or
             is not UTF-8; or a ``%`` does not begin an escape.
     """
-    path = raw.removeprefix(b"/")
-    if not path:
-        return []
-    if _BAD_ESCAPE.search(path):
-        raise InvalidRequest("the path holds a '%' that begins no escape; write it as %25")
-    return [_segment(part) for part in path.split(b"/")]
+    return list(_split(raw))
 
 
 def raw_path(segments: Iterable[str]) -> str:
@@ -54,6 +50,17 @@ def template_segments(template: str) -> tuple[str, ...] | None:
 def parameter_of(segment: str) -> str | None:
     """Return the name in ``{name}``; ``None`` for a literal segment."""
     return segment[1:-1] if segment.startswith("{") else None
+
+
+@lru_cache(maxsize=4096)
+def _split(raw: bytes) -> tuple[str, ...]:
+    """Split one path; remembered, since the same few paths are asked for again and again, on both hosts."""
+    path = raw.removeprefix(b"/")
+    if not path:
+        return ()
+    if _BAD_ESCAPE.search(path):
+        raise InvalidRequest("the path holds a '%' that begins no escape; write it as %25")
+    return tuple(_segment(part) for part in path.split(b"/"))
 
 
 def _segment(part: bytes) -> str:
