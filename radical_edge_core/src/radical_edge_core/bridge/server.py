@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -82,7 +83,8 @@ async def serve(
 ) -> None:
     """Serve ``app`` on ``listener`` until ``until`` returns."""
     server = Config()
-    server.bind = [f"fd://{listener.fileno()}"]
+    # The server closes what it is given.
+    server.bind = [f"fd://{os.dup(listener.fileno())}"]
     if config.cert is not None and config.key is not None:
         server.certfile, server.keyfile = str(config.cert), str(config.key)
     # HTTP/2 is slower here, and hypercorn never resets its streams when an answer breaks off.
