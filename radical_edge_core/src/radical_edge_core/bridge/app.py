@@ -22,6 +22,7 @@ from radical_edge_core.bridge.auth.door import Door, Identity
 from radical_edge_core.bridge.auth.store import CredentialStore
 from radical_edge_core.bridge.config import BridgeConfig
 from radical_edge_core.bridge.event_log import EventLog
+from radical_edge_core.bridge.extensions import Extensions
 from radical_edge_core.bridge.headers import RequestHeaders, sort_request
 from radical_edge_core.bridge.hosted import HostedEdge
 from radical_edge_core.bridge.link_server import LinkServer, not_a_websocket
@@ -30,7 +31,8 @@ from radical_edge_core.bridge.own import OwnRoutes
 from radical_edge_core.bridge.proxy import Passage, Proxy, send_problem
 from radical_edge_core.bridge.registry import Registry
 from radical_edge_core.bridge.sse import HEARTBEAT_S, EventStreams
-from radical_edge_core.errors import BadRequest, EdgeError, MethodNotAllowed, PluginFailure
+from radical_edge_core.errors import BadRequest, EdgeError, MethodNotAllowed, PluginFailure, Unauthorized
+from radical_edge_core.hooks.bridge import BridgeContext
 from radical_edge_core.link.errors import LinkError
 from radical_edge_core.link.notes import Announce, Event, EventAck, Interest, decode_note, encode_note
 from radical_edge_core.names import HOSTED, RESERVED
@@ -86,7 +88,7 @@ class Bridge:
         self.streams = EventStreams(
             self.events,
             topology=lambda scopes: self.registry.topology(self.url, scopes),
-            still_valid=self.door.identify,
+            still_valid=self._still_valid,
             interest=self._interest,
             heartbeat_s=heartbeat_s,
         )
@@ -108,8 +110,9 @@ class Bridge:
             "events_newest": ("Number of the newest event", lambda: self.events.newest),
         })  # fmt: skip
         self.hosted = HostedEdge(config, folder, self.registry, self._note, found)
+        self.extensions = Extensions(BridgeContext(url=url, state_dir=folder))
         self._access = access_log
-        self._proxy = Proxy(self.registry, self._identify)
+        self._proxy = Proxy(self.registry, self.identify)
         self._own = OwnRoutes(self)
         self._settling: asyncio.TimerHandle | None = None
         self._told: dict[str, list[str]] = {}
@@ -119,6 +122,8 @@ class Bridge:
         await self.door.store.start()
         self.door.open()
         await self.events.start()
+        self.extensions.load()
+        self._own.extend(self.extensions.routes)
         await self.hosted.start()
         self.registry.accepting = True
 
@@ -180,7 +185,7 @@ class Bridge:
     async def _listen(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
         headers = sort_request(scope["headers"])
         passage.request_id = headers.request_id
-        identity = self._identify(scope, headers)
+        identity = await self.identify(scope, headers)
         passage.subject = identity.subject
         if scope["method"] != "GET":
             raise MethodNotAllowed("/events is read with GET", allow=["GET"])
@@ -188,8 +193,22 @@ class Bridge:
         passage.sent = await self.streams(scope, receive, send, identity, headers.authorization)
         passage.status = 200
 
-    def _identify(self, _scope: Scope, headers: RequestHeaders) -> Identity:
-        return self.door.identify(headers.authorization)
+    async def identify(self, scope: Scope, headers: RequestHeaders) -> Identity:
+        """
+        Return who sent a request: by the bridge's own tokens, else by an installed authenticator.
+
+        Raises:
+            Unauthorized: Nobody knows; the text says what to do.
+        """
+        try:
+            return self.door.identify(headers.authorization)
+        except Unauthorized as exc:
+            return await self.extensions.identify(scope["headers"], exc)
+
+    def _still_valid(self, identity: Identity, authorization: bytes | None) -> None:
+        """Raise once a listener's token is revoked or expired; what others vouch for lasts as long as its stream."""
+        if identity.token_id:
+            self.door.identify(authorization)
 
     # What edges and listeners bring about.
 
@@ -233,6 +252,7 @@ class Bridge:
         live = {record.name for record in self.registry.connected()}
         self._told = {name: topics for name, topics in self._told.items() if name in live}
         self.streams.topology_changed()
+        self.extensions.tell(self.registry)
         self._interest()
 
 

@@ -35,7 +35,11 @@ _MIGRATIONS: Final = (
     CREATE TABLE seen (edge TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (edge, epoch))
     """,
 )
+_INSERT: Final = (
+    "INSERT OR IGNORE INTO event (edge, epoch, seq, plugin, topic, owner, data, at) VALUES (?,?,?,?,?,?,?,?)"
+)
 TAIL = 4096
+_RETRY_S: Final = 1.0
 _PAGE = 512
 
 
@@ -88,6 +92,7 @@ class EventLog:
         self._acknowledge = acknowledge
         self._pending: list[tuple[str, Event]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self._tail: deque[Entry] = deque(maxlen=TAIL)
         self._seen: dict[tuple[str, str], int] = {}
         self._epochs: dict[str, str] = {}
@@ -104,8 +109,9 @@ class EventLog:
             self._epochs[edge] = epoch
 
     async def stop(self) -> None:
-        """Write what waits and close the file."""
-        while self._writing is not None:
+        """Write what waits and close the file; what can't be written stays unacknowledged, at its edge."""
+        self._stopping.set()
+        if self._writing is not None:
             await self._writing
         self._database.close()
 
@@ -138,14 +144,19 @@ class EventLog:
             while self._pending:
                 batch, self._pending = self._pending, []
                 try:
-                    entries, self.oldest = await self._database.run(partial(self._insert, batch))
-                except Exception:
-                    # The edge keeps what is not acknowledged and sends it again with its next link.
-                    log.exception("%d events could not be kept", len(batch))
+                    entries, oldest = await self._database.run(partial(self._insert, batch))
+                except Exception as exc:
+                    # An acknowledgement covers all before it, so nothing may overtake these events.
+                    log.error("%d events can't be kept now: %r; trying again", len(batch), exc)
+                    self._pending = batch + self._pending
+                    if await self._stopped_within(_RETRY_S):
+                        return
                     continue
                 if entries:
                     self.newest = entries[-1].n
                     self._tail.extend(entries)
+                self.oldest = self.newest + 1 if oldest is None else oldest
+                if entries:
                     self._committed()
                 last: dict[tuple[str, str], int] = {}
                 for edge, event in batch:
@@ -157,11 +168,21 @@ class EventLog:
         finally:
             self._writing = None
 
-    def _insert(self, batch: list[tuple[str, Event]], db: sqlite3.Connection) -> tuple[list[Entry], int]:
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _insert(
+        self, batch: list[tuple[str, Event]], db: sqlite3.Connection
+    ) -> tuple[list[Entry], int | None]:
         entries, now = [], time.time()
         for edge, event in batch:
             cursor = db.execute(
-                "INSERT OR IGNORE INTO event (edge, epoch, seq, plugin, topic, owner, data, at) VALUES (?,?,?,?,?,?,?,?)",
+                _INSERT,
                 (edge, event.epoch, event.seq, event.plugin, event.topic, event.owner, event.data, now),
             )
             if cursor.rowcount:
@@ -176,7 +197,7 @@ class EventLog:
             "DELETE FROM event WHERE n <= ? OR at < ?", (newest - self._keep_events, now - self._keep_s)
         )
         oldest = db.execute("SELECT min(n) FROM event").fetchone()[0]
-        return entries, newest + 1 if oldest is None else oldest
+        return entries, oldest
 
 
 def _begin(db: sqlite3.Connection) -> tuple[str, int, int, list[Any]]:

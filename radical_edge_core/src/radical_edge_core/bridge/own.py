@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 
 from radical_edge_core import __version__
 from radical_edge_core.bridge.admin import IDENTITY, admin_routes, json_response
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from radical_edge_core.bridge.app import Bridge
 
 OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_BELOW: Final = ("/ui/", "/assets/", "/auth/")
 
 
 class OwnRoutes:
@@ -39,6 +41,10 @@ class OwnRoutes:
         ]
         self._router = Router([*pages, *admin_routes(bridge)], redirect_slashes=False)
 
+    def extend(self, routes: Sequence[BaseRoute]) -> None:
+        """Add routes of other distributions; the bridge's own come first."""
+        self._router.routes.extend(routes)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
         """
         Answer one request.
@@ -50,10 +56,10 @@ class OwnRoutes:
         passage.request_id = headers.request_id
         passage.edge, passage.plugin = "bridge", scope["path"].split("/")[1] or "/"
         try:
-            scope[IDENTITY] = self._bridge.door.identify(headers.authorization)
+            scope[IDENTITY] = await self._bridge.identify(scope, headers)
             passage.subject = scope[IDENTITY].subject
         except Unauthorized:
-            if scope["path"] not in OPEN:
+            if scope["path"] not in OPEN and not scope["path"].startswith(OPEN_BELOW):
                 raise
             scope[IDENTITY] = None
 

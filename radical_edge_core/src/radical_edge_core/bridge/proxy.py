@@ -9,7 +9,7 @@ that leaves cancels the handler at the edge.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Final
 
@@ -68,7 +68,9 @@ class Proxy:
         identify: Returns who a request comes from; raises ``Unauthorized``.
     """
 
-    def __init__(self, registry: Registry, identify: Callable[[Scope, RequestHeaders], Identity]) -> None:
+    def __init__(
+        self, registry: Registry, identify: Callable[[Scope, RequestHeaders], Awaitable[Identity]]
+    ) -> None:
         self._registry = registry
         self._identify = identify
 
@@ -78,7 +80,7 @@ class Proxy:
         try:
             headers = sort_request(scope["headers"])
             passage.request_id = headers.request_id
-            identity = self._identify(scope, headers)
+            identity = await self._identify(scope, headers)
             passage.subject = identity.subject
             passage.edge, passage.plugin, path = _address(scope["raw_path"])
             if scope["method"] not in METHODS:

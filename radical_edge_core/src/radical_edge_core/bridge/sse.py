@@ -112,7 +112,7 @@ class EventStreams:
         events: EventLog,
         *,
         topology: Callable[[tuple[str, ...]], dict[str, object]],
-        still_valid: Callable[[bytes | None], Identity],
+        still_valid: Callable[[Identity, bytes | None], None],
         interest: Callable[[], None],
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
@@ -228,7 +228,7 @@ class EventStreams:
             await asyncio.sleep(GATHER_S)
         except TimeoutError:
             try:
-                self._still_valid(authorization)
+                self._still_valid(listener.identity, authorization)
             except EdgeError:
                 listener.ended = True
             await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
