@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from radical_edge_client.edge import AsyncEdgeClient
 from radical_edge_client.settings import Resolved, resolve
 from radical_edge_client.subscriptions import Callback, GapCallback, Runner, TopologyCallback, run_here
 from radical_edge_client.transport import HttpTransport
-from radical_edge_core.hooks.calls import Hooks
-from radical_edge_core.plugin.loader import GROUPS, Wanted, installed, load_hooks
+
+if TYPE_CHECKING:
+    from radical_edge_core.hooks.calls import Hooks
 
 
 class AsyncBridgeClient:
@@ -65,6 +66,9 @@ class AsyncBridgeClient:
     @cached_property
     def hooks(self) -> Hooks:
         """The installed plugin clients (entry points ``radical_edge.clients``), imported on first use."""
+        from radical_edge_core.hooks.calls import Hooks  # noqa: PLC0415  # slow to import, and often not needed
+        from radical_edge_core.plugin.loader import GROUPS, Wanted, installed, load_hooks  # noqa: PLC0415
+
         hooks = Hooks()
         load_hooks(hooks, installed(GROUPS["client"]), Wanted())
         return hooks
@@ -75,8 +79,8 @@ class AsyncBridgeClient:
         return self._transport
 
     async def list_edges(self) -> list[str]:
-        """Return the names of the connected edges, sorted."""
-        return sorted(await self.topology())
+        """Return the names of the connected edges, sorted; the bridge's own, where it hosts plugins, comes last."""
+        return list(await self.topology())
 
     async def topology(self) -> dict[str, Any]:
         """Return the connected edges by name, each with its ``endpoint`` and ``plugins``."""
@@ -162,20 +166,28 @@ class AsyncBridgeClient:
         expires_s: float | None = None,
         label: str | None = None,
         subject: str | None = None,
+        join: bool = False,
     ) -> dict[str, Any]:
         """
         Make a token no wider than this client's own.
 
         Args:
-            scopes: As ``read:*/queue_info`` or ``write:hpc-*``.
+            scopes: As ``read:*/queue_info`` or ``write:hpc-*``; of no account for a join token.
             expires_s: Seconds until it ends; ``None`` for never.
             label: What it is for.
             subject: Who holds it; by default the subject of this client's own token.
+            join: Make a token that lets one edge join the bridge, and nothing else.
 
         Returns:
             ``token`` (the secret, shown this once), ``id`` and what was asked for.
         """
-        fields = {"scopes": list(scopes), "expires_s": expires_s, "label": label, "subject": subject}
+        fields = {
+            "scopes": list(scopes) or None,
+            "expires_s": expires_s,
+            "label": label,
+            "subject": subject,
+            "join": join or None,
+        }
         given = {name: value for name, value in fields.items() if value is not None}
         answer: Any = await self._transport.request("POST", "/tokens", json=given)
         return dict(answer)
@@ -193,6 +205,11 @@ class AsyncBridgeClient:
     async def disconnect_edge(self, edge_id: str) -> dict[str, Any]:
         """End an edge's process."""
         answer: Any = await self._transport.request("POST", f"/edge/disconnect/{quote(edge_id, safe='')}")
+        return dict(answer)
+
+    async def forget_edge(self, edge_id: str) -> dict[str, Any]:
+        """Free an edge's name: its credential is void, and another edge may join under that name."""
+        answer: Any = await self._transport.request("DELETE", f"/edges/{quote(edge_id, safe='')}")
         return dict(answer)
 
     async def terminate_bridge(self) -> dict[str, Any]:

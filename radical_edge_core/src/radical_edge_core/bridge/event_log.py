@@ -145,7 +145,7 @@ class EventLog:
                 batch, self._pending = self._pending, []
                 try:
                     entries, oldest = await self._database.run(partial(self._insert, batch))
-                except Exception as exc:
+                except Exception as exc:  # noqa: BLE001 - whatever it is, it is tried again
                     # An acknowledgement covers all before it, so nothing may overtake these events.
                     log.error("%d events can't be kept now: %r; trying again", len(batch), exc)
                     self._pending = batch + self._pending

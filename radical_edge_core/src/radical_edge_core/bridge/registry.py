@@ -85,7 +85,8 @@ class Registry:
         return self._edges.get(name)
 
     def __iter__(self) -> Iterator[EdgeRecord]:
-        return iter(sorted(self._edges.values(), key=lambda record: record.name))
+        # By name, the bridge's own last: whoever takes the first edge wants a resource.
+        return iter(sorted(self._edges.values(), key=lambda record: (record.name == HOSTED, record.name)))
 
     @property
     def parked(self) -> int:
@@ -189,7 +190,7 @@ class Registry:
                 },
             }
             for record in self.connected()
-            if touches(scopes, record.name)
+            if touches(scopes, record.name) and (record.name != HOSTED or record.plugins)
         }
         return {"bridge": {"url": url}, "edges": edges}
 
