@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import PurePath
@@ -13,6 +14,7 @@ import msgspec
 
 from radical_edge_core.errors import BadRequest
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 MSGPACK_TYPES: Final = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
 
 
@@ -68,7 +70,7 @@ _ENCODER: Final = msgspec.json.Encoder(enc_hook=_other)
 def _plain(value: object) -> object:
     """Copy a value into what the standard library writes; the slow way, for values msgspec refuses."""
     if isinstance(value, str):
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return _SURROGATE.sub("\ufffd", value)
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
@@ -84,7 +86,7 @@ def _plain(value: object) -> object:
     )
     if fields is not None:
         names = [field if isinstance(field, str) else field.name for field in fields]
-        return {name: _plain(getattr(value, name)) for name in names}
+        return {name: _plain(getattr(value, name)) for name in names if not name.startswith("_")}
     return _plain(msgspec.to_builtins(value, enc_hook=_other))
 
 

@@ -38,6 +38,7 @@ def build_converter() -> Converter:
 
     factory = converter.register_structure_hook_factory
     factory(lambda t: t is Any or t is object)(_passed_through)
+    factory(lambda t: t is None)(lambda _target, _converter: _null)
     factory(is_record)(structure.record_hook)
     factory(_is_sequence)(structure.sequence_hook)
     factory(_is_fixed_tuple)(structure.fixed_tuple_hook)
@@ -90,6 +91,10 @@ def path_text(steps: Sequence[str | int]) -> str:
         else:
             text += "[" + dumps(step).decode() + "]"
     return text
+
+
+def _null(value: object, _: object) -> object:
+    return structure.exactly(value, type(None))
 
 
 def _passed_through(_target: object, _converter: Converter) -> structure.Hook:

@@ -57,7 +57,7 @@ def _fields_of(cls: Any) -> Mapping[str, Field]:
         }
     if is_typeddict(cls):
         return {
-            name: Field(argument=name, type=_bare(hint), required=name in cls.__required_keys__)
+            name: Field(argument=name, type=_bare(hint), required=_is_required(cls, name, hint))
             for name, hint in hints.items()
         }
     return {
@@ -69,6 +69,13 @@ def _fields_of(cls: Any) -> Mapping[str, Field]:
         for field in dataclasses.fields(cls)
         if field.init
     }
+
+
+def _is_required(cls: Any, name: str, hint: Any) -> bool:
+    # ``__required_keys__`` can't see a marker in an annotation that is still text.
+    if get_origin(hint) is NotRequired:
+        return False
+    return get_origin(hint) is Required or name in cls.__required_keys__
 
 
 def _bare(hint: Any) -> Any:

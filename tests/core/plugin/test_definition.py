@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -137,7 +137,7 @@ class Topicless(Plugin):
 
 class OddTopic(Plugin):
     name = "odd"
-    topics = {"states": "eternal"}
+    topics: ClassVar = {"states": "eternal"}
 
 
 class Twice(Plugin):
@@ -195,9 +195,7 @@ class Nameless(Plugin):
         (Nameless, "has no name"),
     ],
 )
-def test_what_needs_the_types_fails_with_the_plugin(
-    cls: type[Plugin], says: str, context: Any
-) -> None:
+def test_what_needs_the_types_fails_with_the_plugin(cls: type[Plugin], says: str, context: Any) -> None:
     """What can only be seen when the module is complete is said when the plugin is created."""
     with pytest.raises(PluginDefinitionError) as caught:
         cls(context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from attrs import field, frozen
@@ -54,7 +54,7 @@ class Mason(Plugin):
     version = "1.2"
     summary = "Builds walls."
     session_class = MasonSession
-    topics = {"wall": "durable", "dust": "ephemeral"}
+    topics: ClassVar = {"wall": "durable", "dust": "ephemeral"}
 
 
 class Direct:
@@ -173,7 +173,10 @@ async def test_it_is_a_client_method(serve: Callable[..., Any]) -> None:
     served = serve(Mason)
     client = PluginClient(Direct(served), (await served.get("/describe")).json, "hpc1")
     assert "build" in dir(client)
-    assert str(__import__("inspect").signature(client.build)) == "(name: str, parts: list, height: int = 2) -> dict"
+    assert (
+        str(__import__("inspect").signature(client.build))
+        == "(name: str, parts: list, height: int = 2) -> dict"
+    )
     assert client.build.__doc__ == "Build a wall of parts."
     await client.register_session()
     assert await client.build("../x y", [{"size": 1}]) == {

@@ -37,7 +37,9 @@ def test_a_segment_is_decoded_once() -> None:
     assert canonical_path(b"") == canonical_path(b"/") == []
 
 
-@pytest.mark.parametrize("raw", [b"//", b"/a//b", b"/a/", b"/%2e", b"/.%2E", b"/a%00", b"/%", b"/%f", b"/%gg"])
+@pytest.mark.parametrize(
+    "raw", [b"//", b"/a//b", b"/a/", b"/%2e", b"/.%2E", b"/a%00", b"/%", b"/%f", b"/%gg"]
+)
 def test_what_names_nothing_is_refused(raw: bytes) -> None:
     """Each has its reason in the text."""
     with pytest.raises(InvalidRequest):

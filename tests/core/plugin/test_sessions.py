@@ -251,9 +251,7 @@ class Holder(Plugin):
     idle_timeout_s = 10
 
 
-async def test_sessions_over_the_wire(
-    serve: Callable[..., Any], clock: Any, published: list[Any]
-) -> None:
+async def test_sessions_over_the_wire(serve: Callable[..., Any], clock: Any, published: list[Any]) -> None:
     """Statuses, the owner's list, and an event that belongs to the session's owner."""
     served = serve(Holder)
     sid = await served.sid(name="cli")

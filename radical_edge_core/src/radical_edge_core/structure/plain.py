@@ -6,7 +6,7 @@ import base64
 import binascii
 import math
 from datetime import datetime
-from enum import Enum
+from enum import Enum, EnumType
 from typing import get_args
 
 import msgspec
@@ -64,15 +64,10 @@ def as_datetime(value: object, _: object) -> datetime:
 
 
 def as_choice(value: object, target: object) -> object:
-    """Take one of the values of a ``Literal`` or of an ``Enum``."""
-    members: dict[object, object] = (
-        {member.value: member for member in target}
-        if isinstance(target, type) and issubclass(target, Enum)
-        else {choice: choice for choice in get_args(target)}
-    )
-    for allowed, member in members.items():
-        plain = allowed.value if isinstance(allowed, Enum) else allowed
-        if type(plain) is type(value) and plain == value:
+    """Take one of the values of a ``Literal`` or of an ``Enum``; ``1`` and ``true`` are two values."""
+    members = list(target) if isinstance(target, EnumType) else get_args(target)
+    plain = [member.value if isinstance(member, Enum) else member for member in members]
+    for member, allowed in zip(members, plain, strict=True):
+        if type(allowed) is type(value) and allowed == value:
             return member
-    names = ", ".join(repr(a.value if isinstance(a, Enum) else a) for a in members)
-    raise Mismatch([((), f"expected one of {names}")])
+    raise Mismatch([((), f"expected one of {', '.join(map(repr, plain))}")])
