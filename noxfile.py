@@ -83,7 +83,12 @@ def tests(session: nox.Session) -> None:
 )
 def alone(session: nox.Session, distribution: str) -> None:
     """Test one distribution with nothing installed but what it declares."""
-    install(session, *local(*dict.fromkeys((CORE, distribution))), *TEST_TOOLS)
+    needed = [
+        CORE,
+        distribution,
+        *([CLIENT] if distribution == SAMPLE else []),
+    ]  # its tests declare the client
+    install(session, *local(*dict.fromkeys(needed)), *TEST_TOOLS)
     session.run("pytest", "-m", "not slow", TESTS_OF[distribution], *session.posargs)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
@@ -181,8 +180,6 @@ def test_the_link_does_no_io() -> None:
 # --- what must not be in the tree -----------------------------------------------------------------
 
 SOMEBODYS_MACHINE = re.compile(r"(?<![\w.~-])/(?:root|work)/|[.]pyenv")
-    r"(?<![\w.~-])/(?:root|home|work|Users|opt)/(?!\w*(?:user|me|you|alice)\b)[\w.-]+"
-)
 ADDRESS = re.compile(r"\b(?:https?|wss?)://(?:[^/\s@\"'`]*@)?(\[[0-9a-f:]+\]|[\w.-]+)")
 KNOWN_HOSTS = re.compile(
     r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1\]|[\w-]+|(?:[\w-]+\.)*(?:example(?:\.(?:org|com|net|edu))?|test|invalid)"
@@ -279,16 +276,8 @@ def test_commands_on_the_pages_exist() -> None:
     known = commands_of_the_client()
     for page in (path for path in tree() if path.suffix == ".md"):
         for block in shell_blocks(page):
-            for line in block.replace("\\\n", " ").splitlines():
-                for words in commands_in(line):
-                    assert words[0] in known, f"{page.relative_to(ROOT)}: radical-edge {words[0]}"
-
-
-def commands_in(line: str) -> Iterator[list[str]]:
-    for call in re.findall(r"(?:^|[\s/;&|(])radical-edge\s+([^;&|)]+)", line):
-        words = [word for word in shlex.split(call, comments=True) if not word.startswith("-")]
-        if words:
-            yield words
+            for command in re.findall(r"(?<![\w.-])radical-edge\s+([a-z][\w-]*)", block):
+                assert command in known, f"{page.relative_to(ROOT)}: radical-edge {command}"
 
 
 def commands_of_the_client() -> set[str]:
