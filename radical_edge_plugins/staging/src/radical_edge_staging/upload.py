@@ -1,0 +1,175 @@
+"""
+Writing a file so that it is there as a whole or not at all.
+
+The bytes go into a file of mode 0600 beside the target, which gets its final mode, reaches the disk and
+then takes the target's name: by a hard link where the name must be free, since that can't replace what
+another put there meanwhile, by a rename where it may be taken. Where a file system has no hard links the
+name is claimed by an empty file first.
+
+All methods block and are for worker threads; a lock lets them be called from any, so that a cleaning up can
+follow a write that a cancelled caller left behind in its thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import threading
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from radical_edge_core.errors import Conflict, Forbidden, InvalidRequest
+from radical_edge_staging import faults, folders
+from radical_edge_staging.models import Received
+from radical_edge_staging.paths import Located
+
+PREFIX = ".radical-edge-"
+SUFFIX = ".part"
+# What link(2) answers on file systems without hard links, and on AFS and some FUSE ones.
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+
+class Upload:
+    """
+    A file in the making; `commit` or `abort` ends it.
+
+    Args:
+        located: The target.
+        overwrite: Whether an existing file is replaced; its permission bits are kept.
+
+    Attributes:
+        ended: Whether `commit` or `abort` is done.
+
+    Raises:
+        EdgeError: The target exists, is no file, or can't be written there.
+    """
+
+    def __init__(self, located: Located, *, overwrite: bool) -> None:
+        self._located = located
+        self._overwrite = overwrite
+        self._lock = threading.Lock()
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self.ended = False
+        with faults.told(located.shown), ExitStack() as stack:
+            self._folder, self._name = stack.enter_context(folders.parent(located, create=True))
+            self._mode = self._final_mode()
+            self._temporary = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._file = os.open(self._temporary, flags, 0o600, dir_fd=self._folder)
+            self._stack = stack.pop_all()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append; raises ``NoRoom`` where the disk or the quota is full."""
+        with self._lock, faults.told(self._located.shown):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            self._hash.update(data)
+            self._size += len(data)
+
+    def commit(self, sha256: str | None = None) -> Received:
+        """
+        Give the file its name; when this returns, its bytes and its name are on the disk.
+
+        Args:
+            sha256: What the bytes must hash to, in hexadecimal.
+
+        Raises:
+            InvalidRequest: They hash to something else.
+            Conflict: The name was taken meanwhile, and may not be replaced.
+        """
+        with self._lock, faults.told(self._located.shown):
+            found = self._hash.hexdigest()
+            if sha256 is not None and sha256.lower() != found:
+                raise InvalidRequest(
+                    f"{self._located.shown}: what arrived has SHA-256 {found}, not {sha256}; send it again",
+                    path=self._located.shown,
+                    sha256=found,
+                )
+            os.fchmod(self._file, self._mode)
+            os.fsync(self._file)
+            self._name_it()
+            self._end()
+        return Received(path=self._located.shown, size=self._size, sha256=found)
+
+    def abort(self) -> None:
+        """Leave nothing behind; does nothing after `commit`, and is safe to repeat."""
+        with self._lock:
+            if not self.ended:
+                with suppress(OSError):
+                    os.unlink(self._temporary, dir_fd=self._folder)
+                self._end()
+
+    def _final_mode(self) -> int:
+        found = folders.existing(self._located, self._folder, self._name)
+        if found is None:
+            return 0o666 & ~umask()
+        if not self._overwrite:
+            raise self._taken()
+        if not os.access(self._name, os.W_OK, dir_fd=self._folder, effective_ids=True):
+            raise Forbidden(
+                f"{self._located.shown}: it exists and is not writable",
+                path=self._located.shown,
+                reason="permission",
+            )
+        return found.st_mode & 0o777
+
+    def _name_it(self) -> None:
+        if self._overwrite:
+            folders.existing(self._located, self._folder, self._name)  # a folder or pipe may have appeared
+            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        else:
+            try:
+                self._link()
+            except FileExistsError:
+                raise self._taken() from None
+        self._sync_folder()
+
+    def _link(self) -> None:
+        try:
+            os.link(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except OSError as exc:
+            if exc.errno not in _NO_LINKS:
+                raise
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(self._name, flags, 0o600, dir_fd=self._folder))
+            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        else:
+            os.unlink(self._temporary, dir_fd=self._folder)
+
+    def _sync_folder(self) -> None:
+        # Not every file system can, and not every folder that can be written can be read.
+        with suppress(OSError):
+            descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._folder)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _end(self) -> None:
+        self.ended = True
+        with self._stack:
+            os.close(self._file)
+
+    def _taken(self) -> Conflict:
+        return Conflict(
+            f"{self._located.shown}: it exists already; say overwrite=true to replace it",
+            path=self._located.shown,
+            reason="exists",
+        )
+
+
+def umask() -> int:
+    """
+    Return the process's umask.
+
+    The system call that reads it sets it too, for all threads; the kernel's own file does not.
+    """
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return 0o077  # a kernel older than 4.7: the narrowest is the safe guess
