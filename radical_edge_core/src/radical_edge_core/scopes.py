@@ -1,5 +1,5 @@
 """
-What a credential may do: ``verb:edge/plugin`` with globs, for example ``read:*/queue_info`` or ``write:hpc-*``.
+What a credential may do: ``verb:edge/plugin`` with globs, for example ``read:*/queues`` or ``write:hpc-*``.
 
 ``write`` includes ``read`` on the same target; ``function`` and ``admin`` include nothing else. A target without a
 slash names every plugin of the edges it matches. The bridge's own affairs are the target ``bridge``.
@@ -50,7 +50,7 @@ def parse_scope(text: str) -> Scope:
         raise InvalidRequest(f"scope {text!r} does not begin with one of {', '.join(f'{v}:' for v in VERBS)}")
     if not _GLOB.fullmatch(edge) or not _GLOB.fullmatch(plugin or "*"):
         raise InvalidRequest(
-            f"scope {text!r} is not verb:edge/plugin, as in read:*/queue_info or write:hpc-*"
+            f"scope {text!r} is not verb:edge/plugin, as in read:*/queues or write:hpc-*"
         )
     return Scope(verb, edge, plugin or "*")
 

@@ -29,7 +29,7 @@ def front_page(version: str) -> str:
         "<p>To have it, install the portal into the bridge's environment and start the bridge again:</p>"
         "<pre>pip install radical-edge-portal</pre>"
         "<p>Everything works without it, too:</p>"
-        "<pre>radical-edge edges\nradical-edge call sysinfo get_metrics</pre>"
+        "<pre>radical-edge edges\nradical-edge plugins EDGE</pre>"
         '<p>The API is described at <a href="docs">docs</a> and <a href="openapi.json">openapi.json</a>.</p>',
     )
 

@@ -175,7 +175,7 @@ async def list_plugins(config: EdgeConfig, folder: Path, file: Path) -> int:
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)).rstrip())  # noqa: T201
     if not reports:
-        print("no plugin is installed; `pip install radical-edge-sysinfo` adds one")  # noqa: T201
+        print("no plugin is installed; `pip install radical-edge-NAME` adds the one called NAME")  # noqa: T201
     return 1 if _broken(reports) else 0
 
 
