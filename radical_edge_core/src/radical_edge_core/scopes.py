@@ -49,9 +49,7 @@ def parse_scope(text: str) -> Scope:
     if not colon or verb not in VERBS:
         raise InvalidRequest(f"scope {text!r} does not begin with one of {', '.join(f'{v}:' for v in VERBS)}")
     if not _GLOB.fullmatch(edge) or not _GLOB.fullmatch(plugin or "*"):
-        raise InvalidRequest(
-            f"scope {text!r} is not verb:edge/plugin, as in read:*/queues or write:hpc-*"
-        )
+        raise InvalidRequest(f"scope {text!r} is not verb:edge/plugin, as in read:*/queues or write:hpc-*")
     return Scope(verb, edge, plugin or "*")
 
 
