@@ -177,6 +177,7 @@ def _operation(
         hints=declaration.hints,
         summary=_summary(function),
         model=model,
+        path_parameters=tuple((i, found) for i, s in enumerate(segments) if (found := parameter_of(s))),
         path_types=path_types,
         query_types=query_types,
         returns=hints["return"],

@@ -29,6 +29,7 @@ class Operation:
         hints: How it is shown.
         summary: The first paragraph of its docstring.
         model: An attrs class of all its parameters but ``sid``.
+        path_parameters: Which segments are parameters: index and name.
         path_types: The parameters in the path, ``sid`` included, and their types.
         query_types: The parameters that come from the query; empty for POST.
         returns: Its return annotation.
@@ -47,6 +48,7 @@ class Operation:
     hints: Hints
     summary: str
     model: type[Any]
+    path_parameters: tuple[tuple[int, str], ...]
     path_types: Mapping[str, Any]
     query_types: Mapping[str, Any]
     returns: Any

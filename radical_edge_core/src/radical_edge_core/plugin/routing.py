@@ -14,11 +14,11 @@ from radical_edge_core.plugin.paths import parameter_of
 @frozen
 class Match:
     """
-    The operations at one path, by method, and the path's parameters.
+    The operations at one path.
 
     Attributes:
         operations: By method; ``HEAD`` is served by the one of ``GET``.
-        parameters: The decoded segments by name, by method.
+        segments: The path's decoded segments.
     """
 
     operations: Mapping[str, Operation]
@@ -34,8 +34,7 @@ class Match:
 
     def parameters(self, operation: Operation) -> dict[str, str]:
         """Return the decoded segments that the operation's path names."""
-        pairs = zip(operation.segments, self.segments, strict=True)
-        return {name: value for segment, value in pairs if (name := parameter_of(segment))}
+        return {name: self.segments[index] for index, name in operation.path_parameters}
 
 
 @frozen

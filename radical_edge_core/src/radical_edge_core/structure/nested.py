@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from cattrs import Converter
 
-from radical_edge_core.records import fields_of
+from radical_edge_core.records import Field, fields_of
 from radical_edge_core.structure.mismatch import Collector, Hook, Mismatch, wrong
 
 
@@ -81,21 +81,24 @@ def mapping_hook(target: Any, converter: Converter) -> Hook:
 def record_hook(target: Any, converter: Converter) -> Hook:
     """Build the hook of an attrs class, a dataclass or a ``TypedDict``; unknown fields are problems."""
     fields = fields_of(target)
+    plan: list[tuple[str, Field, Hook]] = []
 
     def structure(value: Any, _: object) -> object:
         if type(value) is not dict:
             raise wrong("object", value)
+        if not plan:  # not before the first value, as a field may be of the record's own class
+            plan.extend((n, f, converter.get_structure_hook(f.type)) for n, f in fields.items())
         collect = Collector()
         made: dict[str, object] = {}
-        for name, field in fields.items():
+        for name, field, hook in plan:
             if name in value:
-                hook = converter.get_structure_hook(field.type)
                 made[field.argument] = collect.run(name, hook, value[name], field.type)
             elif field.required:
                 collect.note(name, "required field is missing")
-        for name in value:
-            if name not in fields:
-                collect.note(name, "unknown field")
+        if not value.keys() <= fields.keys():
+            for name in value:
+                if name not in fields:
+                    collect.note(name, "unknown field")
         collect.done()
         return target(**made)
 
