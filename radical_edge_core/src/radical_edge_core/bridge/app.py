@@ -159,10 +159,13 @@ class Bridge:
             await _lifespan(receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
-        first = scope["raw_path"].split(b"/", 2)[1].decode("latin-1")
+        root, _, rest = scope["raw_path"].partition(b"/")
+        first = rest.partition(b"/")[0].decode("latin-1")
         try:
             if scope["http_version"].startswith("2"):
                 raise BadRequest("this server speaks HTTP/1.1 only")
+            if root or scope["raw_path"] == b"":
+                raise BadRequest("a request's target is a path here; it begins with a slash")
             if first and first not in _RAW:
                 await self._proxy(scope, receive, send, passage)
             elif first == "events":

@@ -62,6 +62,7 @@ def sort_request(headers: Iterable[Header]) -> RequestHeaders:
     authorization = cookie = None
     request_id, key, wait_s = "", None, None
     length: int | None = 0
+    chunked = False
     named: set[bytes] = set()
     for header in headers:
         name, value = header
@@ -73,7 +74,7 @@ def sort_request(headers: Iterable[Header]) -> RequestHeaders:
             continue
         elif name in HOP_BY_HOP:
             if name == b"transfer-encoding":
-                length = None
+                chunked = True
             elif name == b"connection":
                 named.update(part.strip().lower() for part in value.split(b","))
         else:
@@ -86,6 +87,10 @@ def sort_request(headers: Iterable[Header]) -> RequestHeaders:
             elif name == b"prefer":
                 wait_s = _wait(value)
             forward.append(header)
+    if chunked:
+        # It wins over a length that came beside it, and that must not travel on (RFC 9112, 6.3).
+        length = None
+        named.add(b"content-length")
     if named - HOP_BY_HOP:
         forward = [header for header in forward if header[0] not in named]
     return RequestHeaders(
@@ -94,16 +99,25 @@ def sort_request(headers: Iterable[Header]) -> RequestHeaders:
 
 
 def sort_response(headers: Iterable[Header]) -> list[Header]:
-    """Return those headers of an edge's answer that the caller gets; what could run in a browser is sandboxed."""
-    kept = []
+    """
+    Return those headers of an edge's answer that the caller gets; what could run in a browser is sandboxed.
+
+    Nothing is taken for granted: names may come in capitals, a header may come twice.
+    """
+    kept: list[Header] = []
     kind = b""
-    for header in headers:
-        name = header[0]
+    named: list[bytes] = []
+    for written, value in headers:
+        name = written.lower()
         if name in _NOT_FROM_EDGES:
+            if name == b"connection":
+                named += [part.strip() for part in value.lower().split(b",")]
             continue
         if name == b"content-type":
-            kind = header[1].lower()
-        kept.append(header)
+            kind += value.lower()
+        kept.append((name, value))
+    if named:
+        kept = [header for header in kept if header[0] not in named]
     if kind == b"application/json":
         return kept  # no browser takes that for something to run
     kept.append(NOSNIFF)

@@ -193,10 +193,10 @@ class _Visit:
             ) from exc
         complete = exchange.complete
         body = exchange.read_ready()
-        passage.status = head.status
         await send(
             {"type": "http.response.start", "status": head.status, "headers": sort_response(head.headers)}
         )
+        passage.status = head.status
         while True:
             if body or complete:
                 await send({"type": "http.response.body", "body": body, "more_body": not complete})
@@ -271,6 +271,8 @@ async def send_problem(send: Send, error: EdgeError, passage: Passage | None = N
     headers = [(b"content-type", PROBLEM_TYPE), (b"content-length", str(len(body)).encode()), NOSNIFF]
     if (after := error.data.get("retry_after_s")) is not None:
         headers.append((b"retry-after", str(after).encode()))
+    if isinstance(allow := error.data.get("allow"), list):
+        headers.append((b"allow", ", ".join(allow).encode()))
     if error.status_code == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": error.status_code, "headers": headers})
