@@ -11,7 +11,7 @@ from radical_edge_core.errors import NoRoom
 from radical_edge_core.jobs.command import Command
 from radical_edge_core.jobs.folder import JobFolder
 from radical_edge_core.jobs.local import observe, pursue_cancel
-from radical_edge_core.jobs.retention import Keep, folders_in, prune, size_of
+from radical_edge_core.jobs.retention import Keep, expired, folders_in, remove, size_of, sweep
 from radical_edge_core.jobs.status import JobState
 
 
@@ -153,18 +153,16 @@ def ended(run_job):
     ]
 
 
-def test_age_ends_a_folder(root, ended) -> None:
+def test_age_ends_a_folder(ended) -> None:
     """A folder goes when its job ended longer ago than is kept."""
-    gone = prune(root, ended, Keep(age_s=150, total_bytes=2**40), now=300)
-    assert gone == [ended[0][0].job_id]
-    assert sorted(path.name for path in root.iterdir()) == sorted(each.job_id for each, _ in ended[1:])
+    assert expired(ended, Keep(age_s=150, total_bytes=2**40), now=300) == [ended[0][0]]
 
 
-def test_size_ends_the_oldest_folders(root, ended) -> None:
+def test_size_ends_the_oldest_folders(ended) -> None:
     """What ended first goes first, until the rest fits."""
     bound = size_of(ended[2][0].path) + size_of(ended[1][0].path) + 100
-    assert prune(root, ended, Keep(age_s=10**9, total_bytes=bound), now=300) == [ended[0][0].job_id]
-    assert sum(size_of(path) for path in root.iterdir()) <= bound
+    assert expired(ended, Keep(age_s=10**9, total_bytes=bound), now=300) == [ended[0][0]]
+    assert len(expired(ended, Keep(age_s=10**9, total_bytes=0), now=300)) == 3
 
 
 def test_files_of_the_user_stay(root, run_job, tmp_path) -> None:
@@ -172,17 +170,17 @@ def test_files_of_the_user_stay(root, run_job, tmp_path) -> None:
     target = tmp_path / "big"
     folder = run_job(script="head -c 500000 /dev/zero", outputs={"stdout": target})
     assert size_of(folder.path) < 100_000
-    assert prune(root, [(folder, 0)], Keep(age_s=0, total_bytes=0), now=1) == [folder.job_id]
+    remove(folder)
     assert target.stat().st_size == 500_000
     assert list(root.iterdir()) == []
 
 
 def test_leavings_are_swept(root, make_folder) -> None:
     """What an interrupted removal left goes; a making that was cut off goes when it is old."""
-    old, new = make_folder("true"), make_folder("true")
+    old, new, whole = make_folder("true"), make_folder("true"), make_folder("true")
     for folder in (old, new):
         (folder.path / "spec.json").unlink()
     os.utime(old.path, (0, 0))
     (root / ".gone-x").mkdir()
-    assert prune(root, [], Keep(age_s=0, total_bytes=0), now=0) == []
-    assert [path.name for path in root.iterdir()] == [new.job_id]
+    sweep(root)
+    assert {path.name for path in root.iterdir()} == {new.job_id, whole.job_id}

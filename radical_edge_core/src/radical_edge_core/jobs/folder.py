@@ -113,7 +113,7 @@ class JobFolder:
             ValueError: The command can't be told to a program.
             OSError: A file of the user's can't be written; nothing is left behind.
         """
-        path = root / job_id
+        path = root.absolute() / job_id
         with room_in(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.mkdir(mode=0o700)
@@ -238,6 +238,13 @@ class JobFolder:
         try:
             return float((self.path / "entries").read_bytes().split()[-1])
         except (FileNotFoundError, IndexError, ValueError):
+            return None
+
+    def claimed_at(self) -> float | None:
+        """Return when the claim was made."""
+        try:
+            return (self.path / "claim").lstat().st_mtime
+        except FileNotFoundError:
             return None
 
     def ask_to_cancel(self) -> None:

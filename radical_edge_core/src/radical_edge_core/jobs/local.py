@@ -25,6 +25,7 @@ from radical_edge_core.jobs.status import JobState, JobStatus, describe_exit
 NODE_RESTARTED = "node restarted"
 SHIM_KILLED = "the job's processes were killed from outside; its exit code is unknown"
 NEVER_STARTED = "the job was never started"
+FOLDER_GONE = "the job's folder was removed; nothing is known of it any more"
 _LAST_RESORT_S = 5.0
 
 
@@ -34,6 +35,8 @@ def observe(folder: JobFolder) -> JobStatus:
         return _ended(folder, record)
     claim = folder.claim()
     if claim is None:
+        if not folder.path.exists():
+            return _cut_off(folder, FOLDER_GONE)
         if folder.boot != boot_id():
             return _cut_off(folder, f"{NODE_RESTARTED} before the job began")
         return JobStatus(state=JobState.QUEUED)
@@ -42,7 +45,7 @@ def observe(folder: JobFolder) -> JobStatus:
     if claim.boot != boot_id():
         return _cut_off(folder, NODE_RESTARTED)
     if (shim := claim.process) is not None and (shim.alive() or members(shim)):
-        return JobStatus(state=JobState.ACTIVE, started_at=folder.started_at())
+        return JobStatus(state=JobState.ACTIVE, started_at=folder.started_at() or folder.claimed_at())
     if (record := folder.exit()) is not None:  # written after the first look, before the shim was gone
         return _ended(folder, record)
     return _cut_off(folder, SHIM_KILLED)

@@ -113,6 +113,16 @@ class FileReader:
             if not self.viewers:
                 self.close()
 
+    async def rest(self, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield what is in the file now, from ``offset`` on."""
+        self.viewers += 1
+        try:
+            while data := await self.read(offset):
+                offset += len(data)
+                yield data
+        finally:
+            self.viewers -= 1
+
     def close(self) -> None:
         """Forget what was read and stop looking; viewers that are there still go on."""
         self._blocks.clear()

@@ -45,24 +45,21 @@ def folders_in(root: Path) -> Iterator[JobFolder]:
             log.warning("job folder skipped: %s", exc)
 
 
-def prune(root: Path, finished: Iterable[tuple[JobFolder, float]], keep: Keep, *, now: float) -> list[str]:
+def expired(finished: Iterable[tuple[JobFolder, float]], keep: Keep, *, now: float) -> list[JobFolder]:
     """
-    Remove what need not be kept; return the ids of the jobs whose folders went.
+    Return the folders that need not be kept; blocking.
 
     Args:
-        root: Where the folders are; leavings of earlier calls and of makings that were cut off go as well.
-        finished: The folders that nobody uses, each with the time its job ended.
+        finished: Folders whose jobs are over, each with the time its job ended.
         keep: The bounds.
         now: The time, by the clock of the ended-at times.
     """
-    _sweep(root)
-    held, removed = 0, []
+    held, found = 0, []
     for folder, ended_at in sorted(finished, key=lambda pair: pair[1], reverse=True):
         held += size_of(folder.path)
         if now - ended_at > keep.age_s or held > keep.total_bytes:
-            remove(folder)
-            removed.append(folder.job_id)
-    return removed
+            found.append(folder)
+    return found
 
 
 def remove(folder: JobFolder) -> None:
@@ -81,7 +78,8 @@ def size_of(path: Path) -> int:
     return total
 
 
-def _sweep(root: Path) -> None:
+def sweep(root: Path) -> None:
+    """Remove what interrupted removals left, and makings that were cut off an hour ago; blocking."""
     if not root.is_dir():
         return
     for path in root.iterdir():

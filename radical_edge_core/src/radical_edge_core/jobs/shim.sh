@@ -77,21 +77,26 @@ shim_take() {
   exit 0
 }
 
-shim_size() {
-  shim_bytes=0
-  [ ! -e "$1" ] || shim_bytes=$(($(wc -c <"$1")))
+shim_sizes() {
+  shim_out=0
+  shim_err=0
+  # shellcheck disable=SC2046 # fields, to be split; after cd the names hold no blanks
+  set -- $(cd -- "$shim_folder" && wc -c stdout stderr 2>/dev/null)
+  while [ $# -ge 2 ]; do
+    case $2 in stdout) shim_out=$1 ;; stderr) shim_err=$1 ;; esac
+    shift 2
+  done
 }
 
 shim_record() {
   shim_now
-  shim_size "$shim_folder/stdout"
-  shim_out=$shim_bytes
-  shim_size "$shim_folder/stderr"
+  shim_sizes
   shim_list=
   for shim_each in $shim_signals; do shim_list="$shim_list${shim_list:+, }\"$shim_each\""; done
-  shim_restarts=$(($(wc -l <"$shim_folder/entries") - 1))
+  shim_restarts=-1
+  while read -r shim_each; do shim_restarts=$((shim_restarts + 1)); done <"$shim_folder/entries"
   shim_json="{\"id\": \"$shim_id\", \"code\": $shim_code, \"signals\": [$shim_list], \"start\": $shim_start, \"end\": $shim_time"
-  shim_json="$shim_json, \"stdout_bytes\": $shim_out, \"stderr_bytes\": $shim_bytes, \"restarts\": $shim_restarts}"
+  shim_json="$shim_json, \"stdout_bytes\": $shim_out, \"stderr_bytes\": $shim_err, \"restarts\": $shim_restarts}"
   shim_tries=0
   until printf '%-1023s\n' "$shim_json" 1<>"$shim_folder/exit.part" &&
     mv "$shim_folder/exit.part" "$shim_folder/exit.json"; do

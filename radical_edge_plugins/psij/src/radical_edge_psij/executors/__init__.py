@@ -1,0 +1,1 @@
+"""The ways to run a job: each is one module, and ``base.py`` says what they have in common."""
