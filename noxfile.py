@@ -7,8 +7,10 @@ in. All versions come from ``constraints.txt``.
 
 from __future__ import annotations
 
+import functools
 import shutil
-import tempfile
+import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -45,9 +47,28 @@ def install(session: nox.Session, *wanted: str) -> None:
     session.install("-q", "-c", str(CONSTRAINTS), *wanted)
 
 
-def local(*folders: str, editable: bool = False) -> list[str]:
+def editable(*folders: str) -> list[str]:
     """Name distributions of this repository as pip wants them: with ``./``, else it reads a requirement."""
-    return [part for folder in folders for part in (("-e", f"./{folder}") if editable else (f"./{folder}",))]
+    return [part for folder in folders for part in ("-e", f"./{folder}")]
+
+
+@functools.cache
+def built() -> dict[str, str]:
+    """Build a wheel of every distribution, once for all sessions of a run; return them by folder."""
+    target = ROOT / ".nox" / "dist"
+    shutil.rmtree(target, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(target)]
+    subprocess.run([*command, *(f"./{folder}" for folder in TESTS_OF)], cwd=ROOT, check=True)
+    wheels = {wheel.name.partition("-")[0]: str(wheel) for wheel in target.glob("*.whl")}
+    packages = {
+        folder: next((ROOT / folder / "src").glob("*/__init__.py")).parent.name for folder in TESTS_OF
+    }
+    return {folder: wheels[package] for folder, package in packages.items()}
+
+
+def wheels_of(*folders: str) -> list[str]:
+    """Return the built wheels of some distributions."""
+    return [built()[folder] for folder in dict.fromkeys(folders)]
 
 
 @nox.session(reuse_venv=True)
@@ -62,15 +83,16 @@ def lint(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly: every distribution with its test kit, the tools, and ``tests/typing``."""
-    install(session, *local(*DISTRIBUTIONS, BENCH_PLUGIN, SAMPLE, editable=True), *TEST_TOOLS, "mypy", "nox")
-    sources = [f"{distribution}/src" for distribution in (*DISTRIBUTIONS, BENCH_PLUGIN, SAMPLE)]
-    session.run("mypy", *sources, "tests/typing", "benchmarks", "noxfile.py", *session.posargs)
+    install(session, *wheels_of(*DISTRIBUTIONS), *TEST_TOOLS, "mypy", "nox")  # for what they depend on
+    sources = [f"{distribution}/src" for distribution in TESTS_OF]
+    tools = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("benchmarks/*.py"))]
+    session.run("mypy", *sources, *tools, "tests/typing", "docs/generate.py", "noxfile.py", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def tests(session: nox.Session) -> None:
     """Run every test but the slow ones, and hold the branch coverage at its floor."""
-    install(session, *local(*DISTRIBUTIONS, editable=True), *TEST_TOOLS, "pytest-cov")
+    install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS, "pytest-cov")
     wanted = session.posargs or ["-m", "not slow", "--cov", f"--cov-fail-under={COVERAGE_FLOOR}"]
     session.run("pytest", *wanted)
 
@@ -88,24 +110,21 @@ def alone(session: nox.Session, distribution: str) -> None:
         distribution,
         *([CLIENT] if distribution == SAMPLE else []),
     ]  # its tests declare the client
-    install(session, *local(*dict.fromkeys(needed)), *TEST_TOOLS)
+    install(session, *wheels_of(*needed), *TEST_TOOLS)
     session.run("pytest", "-m", "not slow", TESTS_OF[distribution], *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def system(session: nox.Session) -> None:
     """Run the tests of whole systems, the slow ones too."""
-    install(session, *local(*DISTRIBUTIONS, editable=True), *TEST_TOOLS)
+    install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
     session.run("pytest", "tests/system", *session.posargs)
 
 
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build every distribution, install the wheels into an empty environment, and start what they install."""
-    built = Path(tempfile.mkdtemp(prefix="wheels-", dir=session.create_tmp()))
-    session.run("pip", "wheel", "-q", "--no-deps", "-w", str(built), *local(*DISTRIBUTIONS))
-    install(session, *(str(wheel) for wheel in sorted(built.glob("*.whl"))))
-    shutil.rmtree(built)
+    install(session, *wheels_of(*DISTRIBUTIONS))
     # Away from the root: nothing may be found because it lies in the current folder.
     with session.chdir(session.create_tmp()):
         session.run("python", str(ROOT / "tests" / "installed.py"))
@@ -114,7 +133,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure the proxy beside the ceiling, with the console scripts as they are installed."""
-    install(session, *local(CORE, BENCH_PLUGIN), "psutil", "py-spy")
+    install(session, *wheels_of(CORE, BENCH_PLUGIN), "psutil", "py-spy")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
@@ -129,7 +148,7 @@ def changelog(session: nox.Session) -> None:
 def pins(session: nox.Session) -> None:
     """Write ``constraints.txt`` anew: the newest versions that work together, and no addresses."""
     tools = ("codespell", "coverage", "mypy", "nox", "pip", "py-spy", "pytest-cov", "ruff", "towncrier")
-    session.install("-q", "--upgrade", *local(*DISTRIBUTIONS, editable=True), *TEST_TOOLS, *tools)
+    session.install("-q", "--upgrade", *editable(*DISTRIBUTIONS), *TEST_TOOLS, *tools)
     frozen = session.run("pip", "freeze", "--exclude-editable", silent=True)
     lines = [line for line in str(frozen).splitlines() if "==" in line]
     head = "# Written by `nox -s pins`: every version that the sessions of the noxfile install.\n"

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import attrs
 import click
+from radical_edge_client.program import group as program
 
-from radical_edge_client.cli import main as cli
 from radical_edge_client.settings import Settings
 from radical_edge_core.bridge import access_log
 from radical_edge_core.bridge.api_document import ApiDocument
@@ -102,14 +102,12 @@ def settings(model: type, flags: frozenset[str] | None = None) -> str:
 
 def client_settings() -> str:
     """Return the settings of the client; few have a flag."""
-    return settings(Settings, frozenset(str(parameter.name) for parameter in cli.group.params))
+    return settings(Settings, frozenset(str(parameter.name) for parameter in program.params))
 
 
 def commands() -> str:
     """Return the help of the client's command line."""
-    return "\n".join(
-        helps(cli.group, click.Context(cli.group, info_name="radical-edge", terminal_width=WIDTH))
-    )
+    return "\n".join(helps(program, click.Context(program, info_name="radical-edge", terminal_width=WIDTH)))
 
 
 def helps(command: click.Command, context: click.Context) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from urllib.parse import parse_qs
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 CHUNK = bytes(64 * 1024)
 SMALL = json.dumps({"edge": "bench", "plugin": "bench", "load": [0.1, 0.2, 0.3], "text": "x" * 42}).encode()
@@ -54,7 +54,7 @@ class Upload:
         await answer(send, b'{"received": %d}' % received)
 
 
-ROUTES = {"/small": Small(), "/download": Download(), "/upload": Upload()}
+ROUTES: dict[str, ASGIApp] = {"/small": Small(), "/download": Download(), "/upload": Upload()}
 
 
 async def answer(send: Send, body: bytes) -> None:
