@@ -169,6 +169,7 @@ class FaultProxy:
             if self._cut_at is not None and self.forwarded >= self._cut_at:
                 self._cut_at = None
                 self.cut()
+                return  # a next piece would follow the rest of this one, which never went out
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
