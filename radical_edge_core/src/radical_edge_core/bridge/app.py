@@ -25,6 +25,7 @@ from radical_edge_core.bridge.event_log import EventLog
 from radical_edge_core.bridge.extensions import Extensions
 from radical_edge_core.bridge.headers import RequestHeaders, sort_request
 from radical_edge_core.bridge.hosted import HostedEdge
+from radical_edge_core.bridge.lingering import Leftovers, Upload, has_body
 from radical_edge_core.bridge.link_server import LinkServer, not_a_websocket
 from radical_edge_core.bridge.metrics import Metrics
 from radical_edge_core.bridge.own import OwnRoutes
@@ -92,6 +93,7 @@ class Bridge:
             interest=self._interest,
             heartbeat_s=heartbeat_s,
         )
+        self._leftovers = Leftovers()
         self.links = LinkServer(
             self.registry,
             self.door,
@@ -100,6 +102,7 @@ class Bridge:
             event_seq=self.events.last_seq,
             window=config.window_kib * 1024,
             max_streams=config.max_streams,
+            leftovers=self._leftovers,
             patience=patience,
         )
         self.metrics = Metrics({
@@ -135,6 +138,7 @@ class Bridge:
         await self.hosted.stop()
         await self.events.stop()
         self.door.store.close()
+        self._leftovers.stop()
         self._access.flush()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,9 +147,15 @@ class Bridge:
         if kind == "http":
             started, wall = time.perf_counter(), time.time()
             passage = Passage(method=scope["method"])
+            upload = None
+            if has_body(scope["headers"]):
+                upload = Upload(receive, send, self._leftovers)
+                receive, send = upload.receive, upload.send
             try:
                 await self._http(scope, receive, send, passage)
             finally:
+                if upload is not None:
+                    upload.leave()
                 duration = time.perf_counter() - started
                 self.metrics.count(passage, duration)
                 self._access.write(passage, duration, wall)

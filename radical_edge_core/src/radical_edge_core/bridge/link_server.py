@@ -18,6 +18,7 @@ import msgspec
 from attrs import define
 
 from radical_edge_core.bridge.auth.door import Door
+from radical_edge_core.bridge.lingering import Leftovers
 from radical_edge_core.bridge.registry import Registry
 from radical_edge_core.errors import BadRequest, Conflict, EdgeError, Unauthorized
 from radical_edge_core.link.errors import LinkError
@@ -43,11 +44,17 @@ class ChannelGone(Conflict):
 
 
 class AsgiSocket:
-    """An accepted WebSocket of the server, as a tunnel uses it."""
+    """
+    An accepted WebSocket of the server, as a tunnel uses it.
+
+    Attributes:
+        gone: Whether its end was received.
+    """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
+        self.gone = False
 
     async def send(self, data: bytes) -> None:
         """Send one binary message."""
@@ -57,6 +64,7 @@ class AsgiSocket:
         """Return the next binary message."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
+            self.gone = True
             raise SocketClosed(message.get("code") or 1006, message.get("reason") or "")
         data = message.get("bytes")
         if not isinstance(data, bytes):
@@ -98,6 +106,7 @@ class LinkServer:
         note: Called with the edge's name and each note's payload.
         event_seq: Returns the last event number held of an edge, -1 for none.
         window: Credit of a stream, bytes.
+        leftovers: Takes what an edge still sends after its link was ended.
         patience: How long edges are waited for.
     """
 
@@ -111,6 +120,7 @@ class LinkServer:
         event_seq: Callable[[str], int],
         window: int,
         max_streams: int,
+        leftovers: Leftovers,
         patience: Patience | None = None,
     ) -> None:
         self._registry = registry
@@ -120,6 +130,7 @@ class LinkServer:
         self._event_seq = event_seq
         self._window = window
         self._max_streams = max_streams
+        self._leftovers = leftovers
         self._patience = patience or Patience()
         self._links: dict[str, EdgeLink] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -135,6 +146,13 @@ class LinkServer:
             return
         await send({"type": "websocket.accept"})
         socket = AsgiSocket(receive, send)
+        try:
+            await self._serve(socket, secret)
+        finally:
+            if not socket.gone:
+                self._leftovers.drop(receive)
+
+    async def _serve(self, socket: AsgiSocket, secret: str) -> None:
         try:
             async with asyncio.timeout(self._patience.hello_s):
                 hello = _read_hello(await socket.receive())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import aiohttp
 import msgspec
@@ -13,7 +13,7 @@ from attrs import frozen
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-Body = bytes | AsyncIterable[bytes]
+Body = bytes | IO[bytes] | AsyncIterable[bytes]
 
 
 @frozen
