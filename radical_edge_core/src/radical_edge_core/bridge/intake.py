@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from radical_edge_core.wire.asgi import Message, Receive
+
+LOOK_AHEAD: Final = 64 * 1024
+LOOK_AHEAD_PARKED: Final = 16 * 1024
 
 
 class CallerLeft(Exception):
@@ -48,21 +52,18 @@ class Intake:
             pieces.append(await self.next())
         return b"".join(pieces)
 
-    async def left(self) -> None:
+    async def left(self, look_ahead: int = LOOK_AHEAD) -> None:
         """
         Return when the caller has gone.
 
-        At most one piece of the body is taken from the server meanwhile and kept for ``next``: beyond it nothing can
-        be known of the caller until the body moves on.
+        What of the body is taken from the server meanwhile is kept for ``next``, and little of it: beyond
+        ``look_ahead`` bytes nothing can be known of the caller until the body moves on.
         """
         while True:
-            if self._kept:
+            if sum(len(message.get("body", b"")) for message in self._kept) >= look_ahead:
                 await asyncio.get_running_loop().create_future()
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 return
             if not self.ended:
-                if message.get("body") or message.get("more_body"):
-                    self._kept.append(message)
-                else:
-                    self.ended = True
+                self._kept.append(message)

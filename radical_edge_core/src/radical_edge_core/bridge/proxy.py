@@ -18,7 +18,7 @@ from attrs import define
 
 from radical_edge_core.bridge.auth.door import Identity
 from radical_edge_core.bridge.headers import NOSNIFF, RequestHeaders, sort_request, sort_response
-from radical_edge_core.bridge.intake import CallerLeft, Intake
+from radical_edge_core.bridge.intake import LOOK_AHEAD_PARKED, CallerLeft, Intake
 from radical_edge_core.bridge.registry import Registry
 from radical_edge_core.errors import (
     DeadlineExceeded,
@@ -95,7 +95,7 @@ class Proxy:
         except CallerLeft:
             passage.aborted = True
         except ExchangeLost as exc:
-            if passage.status or exc.code == "canceled":
+            if passage.status or passage.aborted:
                 passage.aborted = True
             else:
                 await send_problem(send, _explain(exc, passage.edge), passage)
@@ -141,7 +141,7 @@ class Proxy:
     async def _park(self, intake: Intake, edge: str, wait_s: float) -> Connection:
         """Wait for an edge that is away, unless the caller leaves first."""
         waiting = asyncio.ensure_future(self._registry.link(edge, wait_s))
-        leaving = asyncio.ensure_future(intake.left())
+        leaving = asyncio.ensure_future(intake.left(LOOK_AHEAD_PARKED))
         try:
             await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if leaving.done():
@@ -223,20 +223,38 @@ class _Visit:
 
     async def _notice_leaving(self) -> None:
         await self._intake.left()
+        self._left()
+
+    def _left(self) -> None:
+        self._passage.aborted = True
         self._exchange.abort("canceled", "the caller went away")
 
     async def _upload(self) -> None:
-        exchange, intake = self._exchange, self._intake
+        intake = self._intake
         try:
             while not intake.ended:
-                piece = await intake.next()
-                await exchange.write(piece, fin=intake.ended)
+                await self._pass_on(await intake.next())
         except CallerLeft:
-            exchange.abort("canceled", "the caller went away")
+            self._left()
         except ExchangeLost:
             return
         else:
             await self._notice_leaving()
+
+    async def _pass_on(self, piece: bytes) -> None:
+        """Send one piece up; where the edge does not take it soon, the caller is watched for leaving meanwhile."""
+        loop, watching = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        timer = loop.call_later(
+            _WATCH_AFTER_S, lambda: watching.add(loop.create_task(self._notice_leaving()))
+        )
+        try:
+            await self._exchange.write(piece, fin=self._intake.ended)
+        finally:
+            timer.cancel()
+            if watching:
+                watching.pop().cancel()
+                # Only one may wait for the caller's next piece, and from here on that is the loop above.
+                await asyncio.sleep(0)
 
 
 @lru_cache(maxsize=4096)
@@ -255,7 +273,7 @@ def _explain(lost: ExchangeLost, edge: str) -> EdgeError:
             return Overloaded(f"the edge {edge!r} has too many calls under way", edge=edge, retry_after_s=1)
         case "draining":
             return EdgeAway(f"the edge {edge!r} is stopping", edge=edge, retry_after_s=5)
-        case "failed":
+        case "failed" | "canceled":
             return PluginFailure(f"the edge {edge!r} failed to answer: {lost.reason}", edge=edge)
         case _:
             return EdgeLost(
