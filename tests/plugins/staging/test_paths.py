@@ -36,19 +36,19 @@ def build(base: Path, made: dict[str, str]) -> tuple[Path, Path]:
     (secret / "a").write_text("secret")
     (root / "a/c").write_text("mine")
     for name, target in made.items():
-        path = root / name
+        above, last = os.path.split(root / name)
+        path = Path(os.path.realpath(above)) / last
+        if not path.parent.is_relative_to(os.path.realpath(root)) or not path.parent.is_dir():
+            continue  # an earlier link leads out of the root, or nowhere
         if path.is_symlink() or path.is_file():
             path.unlink()
         elif path.is_dir():
             shutil.rmtree(path)
-        try:
-            path.symlink_to(target.format(secret=secret, root=root))
-        except OSError:  # its own folder became a link that leads nowhere, or out of the root
-            continue
+        path.symlink_to(target.format(secret=secret, root=root))
     return root, secret
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(links, parts)
 def test_reading_never_leaves_the_roots(made: dict[str, str], given_parts: list[str]) -> None:
     """What is opened lies inside; what lies outside is refused."""
@@ -67,7 +67,7 @@ def test_reading_never_leaves_the_roots(made: dict[str, str], given_parts: list[
         assert inside == (reason != "outside_roots")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(links, parts)
 def test_writing_never_leaves_the_roots(made: dict[str, str], given_parts: list[str]) -> None:
     """Nothing outside is made, changed or removed, and nothing is left behind."""
@@ -100,14 +100,14 @@ def test_any_text_is_a_path_or_refused(text: str) -> None:
 
 def test_a_link_that_appears_after_the_check_is_not_followed(tmp_path) -> None:
     """Each component is opened by itself, and none may be a link; the fault is told as one."""
-    (tmp_path / "root/a/b").mkdir(parents=True)
+    (tmp_path / "in/a/b").mkdir(parents=True)
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/x").write_text("secret")
-    roots = [str(tmp_path / "root")]
+    roots = [str(tmp_path / "in")]
     hits = 0
     for victim in ("a", "a/b", "a/b/x"):
-        located = locate(f"{tmp_path}/root/a/b/x", roots)
-        path = tmp_path / "root" / victim
+        located = locate(f"{tmp_path}/in/a/b/x", roots)
+        path = tmp_path / "in" / victim
         moved = path.with_name("moved")
         if path.exists():
             path.rename(moved)
