@@ -263,6 +263,10 @@ class Channel:
             self._lost_at = now + self._grace_s
             self._turn(Turn.DETACH)
 
+    def acknowledge(self) -> None:
+        """Send an ACK at once for what was received since the last: the peer waits for it."""
+        self._ack_now = self._ack_now or self._unreported > 0
+
     def abandon(self) -> None:
         """Give the channel up: the mux found a broken protocol, the peer is gone for good, or we go."""
         self._turn(Turn.BREAK)
@@ -301,4 +305,5 @@ class Channel:
         if self.state is ChannelState.LOST:
             self._clear()
             self._kept.clear()
+            self.unacked = 0
             self._lost_at = inf

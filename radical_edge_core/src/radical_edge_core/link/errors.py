@@ -7,7 +7,7 @@ class LinkError(Exception):
     """The peer broke the protocol; the text says how, in one sentence. The channel cannot go on."""
 
 
-class StreamRefused(RuntimeError):  # noqa: N818 - it reads as what happened
+class StreamRefused(RuntimeError):
     """
     No stream can be opened now.
 

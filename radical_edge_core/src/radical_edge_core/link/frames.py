@@ -40,6 +40,8 @@ U64: Final = Struct("!Q")
 MAX_MESSAGE: Final = 1024 * 1024
 MAX_PAYLOAD: Final = MAX_MESSAGE - HEADER.size
 MAX_REASON: Final = 1024
+DEFAULT_WINDOW: Final = 256 * 1024
+MAX_WINDOW: Final = 4 * 1024 * 1024
 
 
 class FrameType(IntEnum):
@@ -146,8 +148,13 @@ def is_control(message: bytes) -> bool:
 
 def pack_reset(code: str, reason: str) -> bytes:
     """Return the payload of RST; both texts are cut to what fits."""
-    word = code.encode()[:255]
-    return bytes((len(word),)) + word + reason.encode(errors="replace")[:MAX_REASON]
+    word = _cut(code, 255)
+    return bytes((len(word),)) + word + _cut(reason, MAX_REASON)
+
+
+def _cut(text: str, size: int) -> bytes:
+    """Return the text in UTF-8, without what is no text and without half a character at the end."""
+    return text.encode(errors="replace")[:size].decode(errors="ignore").encode()
 
 
 def unpack_reset(payload: bytes) -> tuple[str, str]:

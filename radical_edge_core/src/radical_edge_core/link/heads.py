@@ -12,12 +12,13 @@ from typing import Final, TypeVar
 
 import msgspec
 from attrs import field, frozen
+from attrs.validators import ge, le
 
 from .errors import LinkError
+from .frames import DEFAULT_WINDOW, MAX_WINDOW
 
 PROTOCOL_MIN: Final = 1
 PROTOCOL_MAX: Final = 1
-DEFAULT_WINDOW: Final = 256 * 1024
 
 
 @frozen(kw_only=True)
@@ -83,12 +84,12 @@ class Hello:
     boot_id: str
     started_at: float
     clock: float
-    received: int
+    received: int = field(validator=ge(0))
     resume: str | None
     channel: str
     version: str
     takeover: bool = False
-    window: int = DEFAULT_WINDOW
+    window: int = field(default=DEFAULT_WINDOW, validator=[ge(1), le(MAX_WINDOW)])
 
 
 @frozen(kw_only=True)
@@ -109,11 +110,11 @@ class Welcome:
     protocol: int
     instance: str
     resumed: bool
-    received: int
+    received: int = field(validator=ge(0))
     credential: str | None
     clock: float
     event_seq: int = -1
-    window: int = DEFAULT_WINDOW
+    window: int = field(default=DEFAULT_WINDOW, validator=[ge(1), le(MAX_WINDOW)])
 
 
 @frozen(kw_only=True)

@@ -25,18 +25,24 @@ class Ids:
 
     def mint(self, live: Container[int]) -> int:
         """Return the next id that is not among the live ones."""
-        stream = self.last
+        stream = self.last + 1
+        if stream < _COUNT and not self._wrapped:
+            self.last = stream
+            return stream
         while True:
-            stream += 1
             if stream == _COUNT:
                 stream = 1
                 self._wrapped = True
             if stream not in live:
                 self.last = stream
                 return stream
+            stream += 1
 
     def accept(self, stream: int) -> bool:
         """Note that the peer opened this stream; false if it comes not after the last one."""
+        if stream == self.last + 1 < _COUNT:
+            self.last = stream
+            return True
         if not stream or not 0 < (stream - self.last) % _COUNT < _HALF:
             return False
         self._wrapped = self._wrapped or stream < self.last

@@ -22,7 +22,7 @@ from typing import Final
 
 from .errors import StreamRefused
 from .events import Answered, Credit, Data, Goodbye, MuxEvent, Note, Opened, Reset
-from .frames import MAX_PAYLOAD, FrameType
+from .frames import DEFAULT_WINDOW, MAX_PAYLOAD, MAX_WINDOW, FrameType
 from .outbox import Bytes
 from .receiver import Receiver
 from .streams import FORBIDDEN, IDLE, NEXT, REQUEST_UNFINISHED, Step, Stream
@@ -30,9 +30,10 @@ from .table import Table
 
 MAX_HEAD: Final = 512 * 1024
 MAX_CHUNK: Final = 256 * 1024
-MAX_WINDOW: Final = 4 * 1024 * 1024
 _OPEN: Final = int(Step.OPEN)
 _RESP: Final = int(Step.RESP)
+_OPEN_FRAME: Final = int(FrameType.OPEN)
+_RESP_FRAME: Final = int(FrameType.RESP)
 
 __all__ = ["Answered", "Credit", "Data", "Goodbye", "Mux", "MuxEvent", "Note", "Opened", "Reset"]
 
@@ -54,7 +55,7 @@ class Mux:
     def __init__(
         self,
         opens: bool,
-        window: int = 256 * 1024,
+        window: int = DEFAULT_WINDOW,
         max_streams: int = 4096,
         chunk: int = 64 * 1024,
         *,
@@ -113,7 +114,7 @@ class Mux:
         _spend(entry, head, body)
         stream = table.ids.mint(table.live)
         table.live[stream] = entry
-        self._outbox.begin(FrameType.OPEN, stream, head, body, fin)
+        self._outbox.begin(_OPEN_FRAME, stream, head, body, fin)
         return stream
 
     def answer(self, stream: int, head: bytes, body: Bytes = b"", *, fin: bool) -> None:
@@ -130,7 +131,7 @@ class Mux:
         if state == FORBIDDEN:
             raise ValueError(f"stream {stream} is not waiting for an answer from this side")
         _spend(entry, head, body)
-        self._outbox.begin(FrameType.RESP, stream, head, body, fin)
+        self._outbox.begin(_RESP_FRAME, stream, head, body, fin)
         self._table.move(stream, entry, state)
 
     def credit(self, stream: int) -> int:
@@ -191,15 +192,13 @@ class Mux:
     def goodbye(self) -> None:
         """Tell the peer that no new stream begins from now on; those there are go on."""
         if not (self._table.goodbye_sent or self._table.ended):
-            self._table.goodbye_sent = True
+            self._table.say_goodbye()
             self._outbox.plain(FrameType.GOODBYE)
 
     def end(self, reason: str) -> list[MuxEvent]:
         """Note that the link is lost: each live stream becomes a ``Reset`` ``lost``; nothing goes out."""
         events: list[MuxEvent] = [Reset(stream, "lost", reason) for stream in self._table.live]
-        self._table.live.clear()
-        self._table.ended = True
-        self._outbox.clear()
+        self._table.end()
         return events
 
     def next_message(self, limit: int = 64 * 1024) -> bytes | None:

@@ -46,7 +46,9 @@ class Outbox:
         """Queue OPEN or RESP with the first chunk of the body, and the rest of it as DATA."""
         size = len(body)
         if size <= self.chunk:
-            self.push(_WITH_NUMBER.pack(kind, fin, stream, 4 + len(head) + size, len(head)) + head + body)
+            frame = _WITH_NUMBER.pack(kind, fin, stream, 4 + len(head) + size, len(head)) + head + body
+            self._frames.append(frame)
+            self.queued += len(frame)
             return
         whole = memoryview(body)
         first = _WITH_NUMBER.pack(kind, 0, stream, 4 + len(head) + self.chunk, len(head))

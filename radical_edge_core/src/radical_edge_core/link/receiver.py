@@ -13,7 +13,7 @@ from typing import Final
 
 from .errors import LinkError
 from .events import Answered, Credit, Data, Goodbye, MuxEvent, Note, Opened, Reset
-from .frames import FIN, U32, FrameType, check_size, read_header, unpack_number, unpack_reset
+from .frames import FIN, MAX_MESSAGE, U32, FrameType, check_size, read_header, unpack_number, unpack_reset
 from .streams import FORBIDDEN, IDLE, NEXT, Step, Stream, StreamState
 from .table import Table
 
@@ -51,7 +51,8 @@ class Receiver:
         """Take one message; raise ``LinkError`` if it breaks the protocol."""
         events: list[MuxEvent] = []
         size = len(message)
-        check_size(size)
+        if not 0 < size <= MAX_MESSAGE:
+            check_size(size)
         handlers = self._handlers
         position = 0
         while position < size:
@@ -141,7 +142,7 @@ class Receiver:
         if stream or end > start:
             raise LinkError("a frame GOODBYE holds nothing and belongs to no stream")
         if not self._table.goodbye_received:
-            self._table.goodbye_received = True
+            self._table.hear_goodbye()
             events.append(Goodbye())
 
     def _find(self, stream: int) -> Stream | None:

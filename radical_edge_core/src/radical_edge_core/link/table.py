@@ -19,9 +19,11 @@ class Table:
         live: Streams by id; whatever ends is forgotten at once.
         ids: Tells the ended from the never opened.
         outbox: Frames to send.
+        accepting: Whether new streams may begin: nobody said goodbye, and the link has not ended.
     """
 
     __slots__ = (
+        "accepting",
         "ended",
         "goodbye_received",
         "goodbye_sent",
@@ -45,21 +47,39 @@ class Table:
         self.goodbye_sent = False
         self.goodbye_received = False
         self.ended = False
+        self.accepting = True
 
     @property
     def draining(self) -> bool:
         """Whether either side said goodbye."""
         return self.goodbye_sent or self.goodbye_received
 
+    def say_goodbye(self) -> None:
+        """Note that we said goodbye."""
+        self.goodbye_sent = True
+        self.accepting = False
+
+    def hear_goodbye(self) -> None:
+        """Note that the peer did."""
+        self.goodbye_received = True
+        self.accepting = False
+
+    def end(self) -> None:
+        """Note that the link is lost: forget all streams, and what was to be sent."""
+        self.live.clear()
+        self.outbox.clear()
+        self.ended = True
+        self.accepting = False
+
     def refusal(self) -> tuple[str, str] | None:
         """Return code and reason why no stream can begin now, if so."""
+        if self.accepting and len(self.live) < self.max_streams:
+            return None
         if self.ended:
             return "lost", "the link has ended"
-        if self.goodbye_sent or self.goodbye_received:
+        if not self.accepting:
             return "draining", "the link takes no more requests"
-        if len(self.live) >= self.max_streams:
-            return "overload", f"{self.max_streams} requests are under way on this link"
-        return None
+        return "overload", f"{self.max_streams} requests are under way on this link"
 
     def move(self, stream: int, entry: Stream, state: int) -> None:
         """Bring a stream to its next state, and forget it in the last one."""
