@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from radical_edge_core.caller import Caller
+from radical_edge_core.errors import from_problem
 from radical_edge_core.plugin import PluginContext
 from radical_edge_core.plugin.manager import PluginManager
 from radical_edge_core.plugin.paths import raw_path
@@ -116,7 +117,9 @@ class Host:
         """Call a streaming operation and hand out its chunks; leaving is the caller's going away."""
         parts = self._serve("GET", path, None, subject, None, query)
         head = await anext(parts)
-        assert head["status"] == 200, [part async for part in parts]
+        if head["status"] != 200:
+            content = b"".join([part.get("body", b"") async for part in parts])
+            raise from_problem(json.loads(content), head["status"])
 
         async def chunks() -> AsyncIterator[bytes]:
             async for part in parts:

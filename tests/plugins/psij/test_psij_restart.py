@@ -11,7 +11,10 @@ import time
 
 import pytest
 
+from radical_edge_core.caller import Caller
 from radical_edge_core.jobs.folder import JobFolder
+from radical_edge_core.plugin.context import CALLER
+from radical_edge_psij.models import Submitted
 
 FINAL = {"COMPLETED", "FAILED", "CANCELED"}
 
@@ -132,6 +135,28 @@ async def test_a_submission_that_was_cut_off_is_carried_through_or_given_up(make
     assert (status["state"], status["message"]) == ("FAILED", "the job was never started")
     assert not (home / "ran1").exists()
     assert await second.submit(sid, "sh", "-c", f"echo x >>{home}/ran0", key="k0") == made[0]
+
+
+async def test_a_key_leads_to_its_job(make_host, home) -> None:
+    """After a crash the outcome of a key is found, for its own subject and operation, and nothing for others."""
+    first = await make_host()
+    sid = await first.register()
+    job_id = await first.submit(sid, "true", key="k")
+    native_id = (await first.ended(sid, job_id))["native_id"]
+    await first.stop()
+    second = await make_host()
+
+    async def adopt(subject: str, key: str, **more: str) -> object:
+        token = CALLER.set(Caller(subject=subject, scopes=()))
+        try:
+            return await second.plugin.adopt(key, **more)
+        finally:
+            CALLER.reset(token)
+
+    assert await adopt("alice", "k") == Submitted(job_id=job_id, native_id=native_id)
+    assert await adopt("alice", "other") is None
+    assert await adopt("bob", "k") is None
+    assert await adopt("alice", "k", operation_name="submit_tunneled") is None
 
 
 async def test_folders_of_others_and_damage_are_left_alone(make_host, home, caplog) -> None:

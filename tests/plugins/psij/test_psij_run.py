@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -181,6 +183,51 @@ async def test_a_caller_that_leaves_half_way_loses_no_job(host, sid, chance, tel
         assert (home / f"ran{job['name'][1:]}").read_text() == "x\n"
     tell(f"{begun} of 30 had begun")
     assert begun
+
+
+async def test_a_killed_launcher_harms_no_job(host, sid, home, eventually) -> None:
+    """A job outlives PSI/J's launcher, and those that come later are cleaned up as ever."""
+    script = "until [ -e go ]; do sleep 0.02; done; echo done; exit 2"
+    spec = {"executable": "sh", "arguments": ["-c", script], "directory": str(home)}
+    submitted = await host.post("submit", sid, body={"job_spec": spec})
+    job_id, launcher = submitted["job_id"], int(submitted["native_id"])
+    await eventually(lambda: len(host.events(job_id)) == 2)
+    os.kill(launcher, signal.SIGKILL)
+    await eventually(lambda: not Path(f"/proc/{launcher}").exists())
+    later = await host.post("submit", sid, body={"job_spec": {"executable": "true"}})
+    assert (await host.ended(sid, later["job_id"]))["state"] == "COMPLETED"
+    await eventually(lambda: not Path(f"/proc/{later['native_id']}").exists())
+    assert (await host.get("status", sid, job_id))["state"] == "ACTIVE"
+    (home / "go").touch()
+    status = await host.ended(sid, job_id)
+    assert (status["exit_code"], status["stdout"]) == (2, "done\n")
+
+
+@pytest.fixture
+def small_disk(home):
+    """The job folders on a file system of their own, of half a MiB."""
+    where = home / "job dir"
+    where.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", where]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount a file system")
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+async def test_a_full_disk_is_told_and_recovers(small_disk, make_host) -> None:
+    """New jobs are 507 while there is no room, the plugin answers as ever, and new jobs run once there is."""
+    host = await make_host()
+    sid = await host.register()
+    done = await host.submit(sid, "echo", "before")
+    await host.ended(sid, done)
+    with contextlib.suppress(OSError):
+        (small_disk / "filler").write_bytes(b"x" * 1024 * 1024)
+    status, problem = await host.call("POST", "submit", sid, body={"job_spec": {"executable": "true"}})
+    assert (status, problem["code"]) == (507, "no_room")
+    assert (await host.get("status", sid, done))["stdout"] == "before\n"
+    (small_disk / "filler").unlink()
+    assert (await host.ended(sid, await host.submit(sid, "true")))["state"] == "COMPLETED"
 
 
 async def test_what_is_left_of_a_launcher_that_could_not_start_is_told(

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from radical_edge_core.errors import EdgeError
+from radical_edge_core.errors import Unavailable
 from radical_edge_core.jobs.folder import JobFolder
 from radical_edge_core.jobs.status import JobStatus
 from radical_edge_psij.models import JobSpec
 
 
-class NotSubmitted(EdgeError):
+class NotSubmitted(Unavailable):
     """The executor did not take the job, and certainly does not run it; the same call may succeed later."""
 
     code = "not_submitted"
-    status_code = 503
-    transient = True
 
 
 class Executor(Protocol):
