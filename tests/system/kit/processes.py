@@ -102,6 +102,10 @@ class Process:
         """Let ``VmHWM`` begin again at what is held now. Source: proc(5), clear_refs."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="utf-8")
 
+    def bytes_read(self) -> int:
+        """Return how much it has read so far, from files and else. Source: proc(5), /proc/pid/io."""
+        return int(Path(f"/proc/{self.pid}/io").read_text(encoding="utf-8").split()[1])
+
     def family(self) -> list[int]:
         """Return its id and those of its descendants."""
         found = [self.pid]

@@ -11,6 +11,8 @@ from kit.hosts import Bridge, Edge
 from kit.processes import Process
 
 ERRORS = ("Traceback", '"level": "ERROR"', " ERROR ")
+# On a machine that is busy with other things a loop may well stand still for half a second.
+BUSY = "the event loop is blocked"
 
 
 class Stand:
@@ -87,18 +89,21 @@ class Stand:
 
     def close(self) -> None:
         """End the processes, and see that nothing they said or showed is unfit to be seen."""
-        lines = b"\n".join(process.command_lines() for process in self.processes)
+        seen = b"\n".join(process.command_lines() for process in self.processes)
         for process in self.processes:
             if process.running:
                 process.kill()
         for secret in self.secrets():
-            assert secret.encode() not in lines, "a secret is on a command line"
+            assert secret.encode() not in seen, "a secret is on a command line"
             for process in self.processes:
                 assert secret not in process.output, f"a secret is in the output of {process.name}"
         for process in self.processes:
             if not process.errors_expected:
-                for trace in ERRORS:
-                    assert trace not in process.output, f"{trace} in the output of {process.name}"
+                lines = process.output.splitlines()
+                found = [
+                    line for line in lines if BUSY not in line and any(trace in line for trace in ERRORS)
+                ]
+                assert not found, f"{process.name} says: {found[0]}"
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{len(self.processes)}-{name}.log"

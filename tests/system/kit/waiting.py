@@ -25,7 +25,7 @@ def until(condition: Callable[[], T | None], within_s: float = 20.0, what: str =
     return found
 
 
-def settled(measure: Callable[[], int], for_s: float = 0.5, within_s: float = 20.0) -> int:
+def settled(measure: Callable[[], T], for_s: float = 0.5, within_s: float = 20.0) -> T:
     """Return what ``measure`` says once it has said the same for ``for_s``."""
     last, since = measure(), time.monotonic()
 

@@ -14,6 +14,7 @@ from radical_edge_core import __version__
 from radical_edge_core.bridge import access_log, server
 from radical_edge_core.bridge.app import Bridge
 from radical_edge_core.bridge.config import BridgeConfig
+from radical_edge_core.bridge.masking import mask_in_c
 from radical_edge_core.config import add_flags, load, show
 from radical_edge_core.errors import EdgeError
 from radical_edge_core.logs import configure
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _run(config: BridgeConfig, folder: Path) -> int:
     raise_descriptor_limit()
+    mask_in_c()  # here already: it imports much, which would hold up whoever connects first
     stopping = asyncio.Event()
     listener = server.bind(config)
     url = server.url_of(config, listener)
