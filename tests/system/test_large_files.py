@@ -1,6 +1,4 @@
-"""
-Files of a gibibyte through the proxy: whole, checked, in bounded memory, and however often the link is cut.
-"""
+"""Files of a gibibyte through the proxy: whole, checked, in bounded memory, and however often the link is cut."""
 
 from __future__ import annotations
 
@@ -153,10 +151,10 @@ def rate(size: int, began: float) -> str:
 def test_a_gibibyte_there_and_back(near: Route) -> None:
     """An upload and a download of 1 GiB arrive whole, and neither host grows by 20 MB."""
     content = Content(SIZE, 1)
-    for name, transfer in (("up", near.put), ("down", near.get)):
+    for name in ("put", "get"):
         idle = near.idle()
         began = time.monotonic()
-        digest = transfer("large", content) if name == "up" else transfer("large")
+        digest = near.put("large", content) if name == "put" else near.get("large")
         print(f"{name}: {rate(SIZE, began)}, idle {idle} MiB, growth {near.growth(idle)} MiB")
         assert digest == content.sha256
     (near.folder / "large").unlink()
