@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from radical_edge_core.errors import BadRequest
 from radical_edge_core.plugin import Plugin, current_caller
+from radical_edge_staging.ahead import OneAhead
 from radical_edge_staging.config import StagingConfig
 from radical_edge_staging.handover import made
 from radical_edge_staging.models import Received
@@ -25,8 +26,8 @@ async def receive(plugin: Plugin, config: StagingConfig, request: Request) -> Re
     """
     Write the request's body to the file that its query names.
 
-    At most a chunk and what the host hands over at a time are in memory. Whatever ends the upload early,
-    also the caller's going away, leaves neither target nor temporary file.
+    At most two chunks are in memory: one that is written, and one that grows meanwhile. Whatever ends the
+    upload early, also the caller's going away, leaves neither target nor temporary file.
     """
     keyed = current_caller().idempotency_key is not None
     query = upload_query(request.query_params, request.headers, keyed=keyed)
@@ -44,17 +45,19 @@ async def receive(plugin: Plugin, config: StagingConfig, request: Request) -> Re
 async def _fill(plugin: Plugin, upload: Upload, request: Request, chunk_bytes: int) -> int:
     received = 0
     buffer = bytearray()
-    try:
-        async for chunk in request.stream():
-            received += len(chunk)
-            buffer += chunk
-            if len(buffer) >= chunk_bytes:
-                await plugin.workers.run(partial(upload.write, buffer))
-                buffer = bytearray()  # a new one: a thread that was left behind may still read the old
-    except ClientDisconnect:
-        raise BadRequest(f"the body ended after {received} bytes, before it was whole") from None
-    if buffer:
-        await plugin.workers.run(partial(upload.write, buffer))
+    async with OneAhead(plugin) as writing:
+        try:
+            async for chunk in request.stream():
+                received += len(chunk)
+                buffer += chunk
+                if len(buffer) >= chunk_bytes:
+                    await writing.start(partial(upload.write, buffer))
+                    buffer = bytearray()  # a new one: the thread reads the old
+        except ClientDisconnect:
+            raise BadRequest(f"the body ended after {received} bytes, before it was whole") from None
+        if buffer:
+            await writing.start(partial(upload.write, buffer))
+        await writing.finish()
     return received
 
 
