@@ -239,7 +239,7 @@ def test_nobody_has_what_was_not_sent(number: int, by_ack: bool) -> None:
     channel = attached()
     if not by_ack:
         channel.detach(0.0)
-    with pytest.raises(LinkError, match=f"has message {number} of channel c, of which 0 were sent"):
+    with pytest.raises(LinkError, match=f"has message {number} of channel c, of 0 sent"):
         channel.receive(ack(number), 0.0) if by_ack else channel.attach(number, 0.0)
     assert channel.state is ChannelState.LOST
 
@@ -253,7 +253,7 @@ def test_nobody_forgets_what_was_acknowledged(by_ack: bool) -> None:
     channel.receive(ack(2), 0.0)
     if not by_ack:
         channel.detach(0.0)
-    with pytest.raises(LinkError, match="has 1 messages of channel c, and had 2 before"):
+    with pytest.raises(LinkError, match="has 1 messages of channel c, and had 2"):
         channel.receive(ack(1), 0.0) if by_ack else channel.attach(1, 0.0)
     assert channel.state is ChannelState.LOST
 
@@ -431,4 +431,4 @@ def test_numbers_agree_after_any_cut(data: st.DataObject) -> None:
         other.attach(one.received, now)
     got += [other.receive(item, now) for item in one.outgoing()]
     assert got == sent
-    assert one.unacked == sum(map(len, sent[one._acked :]))
+    assert one.unacked == sum(map(len, sent[one._backlog._acked :]))

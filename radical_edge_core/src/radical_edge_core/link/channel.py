@@ -18,10 +18,10 @@ handshake has promised them to be sent again: pass the generation that ``attach`
 
 from __future__ import annotations
 
-from collections import deque
 from math import inf
 from typing import Final
 
+from .backlog import Backlog
 from .errors import LinkError
 from .frames import (
     FIRST_CONTROL,
@@ -50,7 +50,6 @@ class Channel:
         id: Names the channel in the handshake; both ends have the same.
         state: Changes along ``TRANSITIONS`` only.
         received: Number of the last message received; what the handshake tells the peer.
-        unacked: Bytes sent and not acknowledged.
         generation: Of the current socket; grows with each ``attach``.
     """
 
@@ -59,22 +58,19 @@ class Channel:
         "_ack_at",
         "_ack_bytes",
         "_ack_now",
-        "_acked",
+        "_backlog",
         "_cap",
         "_grace_s",
-        "_kept",
         "_liveness",
         "_lost_at",
         "_out",
         "_ping",
         "_pong",
-        "_sent",
         "_unreported",
         "generation",
         "id",
         "received",
         "state",
-        "unacked",
     )
 
     def __init__(
@@ -90,16 +86,13 @@ class Channel:
         self.id = id
         self.state = ChannelState.NEW
         self.received = 0
-        self.unacked = 0
         self.generation = 0
         self._cap = cap
         self._ack_bytes = ack_bytes
         self._ack_after_s = ack_after_s
         self._grace_s = grace_s
         self._liveness = liveness or Liveness()
-        self._kept: deque[bytes] = deque()
-        self._sent = 0
-        self._acked = 0
+        self._backlog = Backlog(id)
         self._lost_at = inf
         self._clear()
 
@@ -113,9 +106,14 @@ class Channel:
         self._pong = False
 
     @property
+    def unacked(self) -> int:
+        """Bytes sent and not acknowledged."""
+        return self._backlog.size
+
+    @property
     def writable(self) -> bool:
         """Whether ``send`` takes a message, with a socket or without."""
-        return self.unacked < self._cap and self.state is not ChannelState.LOST
+        return self._backlog.size < self._cap and self.state is not ChannelState.LOST
 
     @property
     def suspect(self) -> bool:
@@ -145,9 +143,7 @@ class Channel:
             )
         if not 0 < len(message) <= MAX_MESSAGE or message[0] >= FIRST_CONTROL:
             raise ValueError("a channel takes messages of mux frames, not empty and at most 1 MiB long")
-        self._sent += 1
-        self.unacked += len(message)
-        self._kept.append(message)
+        self._backlog.append(message)
         if self.state is ChannelState.ATTACHED:
             self._out.append(message)
 
@@ -208,24 +204,11 @@ class Channel:
 
     def _control(self, frame: Frame) -> None:
         if frame.type is FrameType.ACK:
-            self._acknowledge(unpack_number(frame.payload, U64, "ACK"))
+            self._backlog.acknowledge(unpack_number(frame.payload, U64, "ACK"))
         elif frame.type is FrameType.PING:
             self._pong = True
         elif frame.type is not FrameType.PONG:
             raise LinkError(f"a frame {frame.type.name} belongs before the first message of a socket")
-
-    def _acknowledge(self, number: int) -> None:
-        if number > self._sent:
-            raise LinkError(
-                f"the peer has message {number} of channel {self.id}, of which {self._sent} were sent"
-            )
-        if number < self._acked:
-            raise LinkError(
-                f"the peer has {number} messages of channel {self.id}, and had {self._acked} before"
-            )
-        for _ in range(number - self._acked):
-            self.unacked -= len(self._kept.popleft())
-        self._acked = number
 
     def attach(self, peer_received: int, now: float) -> int:
         """
@@ -244,13 +227,13 @@ class Channel:
         if self.lost(now):
             raise LinkError(f"channel {self.id} is lost")
         try:
-            self._acknowledge(peer_received)
+            self._backlog.acknowledge(peer_received)
         except LinkError:
             self._turn(Turn.BREAK)
             raise
         self._turn(Turn.ATTACH)
         self._clear()
-        self._out = list(self._kept)
+        self._out = self._backlog.rest()
         self._lost_at = inf
         self._liveness.start(now)
         self.generation += 1
@@ -304,6 +287,5 @@ class Channel:
         self.state = TRANSITIONS[self.state, turn]
         if self.state is ChannelState.LOST:
             self._clear()
-            self._kept.clear()
-            self.unacked = 0
+            self._backlog.clear()
             self._lost_at = inf
