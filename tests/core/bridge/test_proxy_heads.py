@@ -167,8 +167,8 @@ async def test_a_malformed_path_is_told_and_never_forwarded(
     bridge: RunningBridge, edge: RunningEdge, far: Any, path: str
 ) -> None:
     """Dots, empty segments, bad escapes, NUL and invalid UTF-8 are refused by the bridge."""
-    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bridge.admin_token}\r\nConnection: close\r\n\r\n"
-    answer = await raw_http(bridge.url, request.encode())
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    answer = await raw_http(bridge.url, f"{head}Authorization: Bearer {bridge.admin_token}\r\n\r\n".encode())
     assert answer.split(b" ")[1] in {b"422", b"404"}, answer
     assert b"application/problem+json" in answer
     assert not far.seen

@@ -132,7 +132,7 @@ class Bridge:
 
     async def stop(self) -> None:
         """Let calls finish, close links and streams, and the stores."""
-        self.registry.accepting = False
+        self.registry.close()
         self.streams.stop()
         await self.links.stop(self.config.drain_s)
         await self.hosted.stop()

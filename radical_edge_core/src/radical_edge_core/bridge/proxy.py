@@ -9,6 +9,7 @@ that leaves cancels the handler at the edge.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Final
@@ -116,11 +117,11 @@ class Proxy:
                 body = await intake.collect()
             else:
                 more = True
-        link = self._registry.live(passage.edge)
+        link, wait_s = self._registry.live(passage.edge), headers.wait_s
         if link is None:
-            link = await self._park(
-                intake, passage.edge, WAIT_S if headers.wait_s is None else headers.wait_s
-            )
+            since = time.monotonic()
+            link = await self._park(intake, passage.edge, WAIT_S if wait_s is None else wait_s)
+            wait_s = None if wait_s is None else max(0.0, wait_s - time.monotonic() + since)
         head = RequestHead(
             method=scope["method"],
             path=path,
@@ -134,7 +135,7 @@ class Proxy:
         exchange = link.open(encode_head(head), body, fin=not more)
         visit = _Visit(exchange, intake, send, passage)
         try:
-            await visit.carry(upload=more, wait_s=headers.wait_s)
+            await visit.carry(upload=more, wait_s=wait_s)
         finally:
             visit.end()
 
@@ -182,7 +183,7 @@ class _Visit:
                     encoded = await exchange.head()
             except TimeoutError:
                 raise DeadlineExceeded(
-                    f"the edge {passage.edge!r} is there, but did not answer within {wait_s:g} s",
+                    f"the edge {passage.edge!r} is there, but did not answer in time",
                     edge=passage.edge,
                 ) from None
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from attrs import define, field
 
-from radical_edge_core.errors import EdgeAway, NotFound, Overloaded
+from radical_edge_core.errors import EdgeAway, NotFound, Overloaded, Unavailable
 from radical_edge_core.link.heads import Hello
 from radical_edge_core.link.notes import Note, encode_note
 from radical_edge_core.names import HOSTED
@@ -121,14 +121,20 @@ class Registry:
         self._changed()
 
     def forget(self, name: str) -> None:
-        """Drop the record of an edge whose name was freed."""
-        if self._edges.pop(name, None) is not None:
+        """Drop the record of an edge whose name was freed; calls that wait for it are told."""
+        record = self._edges.pop(name, None)
+        if record is not None:
+            for future in record.waiting:
+                if not future.done():
+                    future.set_exception(_unknown(name))
             self._changed()
 
     def live(self, name: str) -> Connection | None:
-        """Return the edge's link where it is live."""
+        """Return the edge's link where it is live and takes calls; one that says goodbye takes no more."""
         record = self._edges.get(name)
-        return None if record is None else record.link
+        if record is None or record.link is None or record.link.peer_leaves:
+            return None
+        return record.link
 
     async def link(self, name: str, wait_s: float) -> Connection:
         """
@@ -138,14 +144,15 @@ class Registry:
             NotFound: No edge of that name ever joined.
             EdgeAway: It did not come back within ``wait_s``.
             Overloaded: Too many calls wait already.
+            Unavailable: The bridge is stopping.
         """
         if (live := self.live(name)) is not None:
             return live
         if name not in self._edges and not self._enrolled(name):
-            raise NotFound(
-                f"there is no edge named {name[:80]!r}; `radical-edge edges` lists them", edge=name[:80]
-            )
+            raise _unknown(name)
         record = self.record(name)
+        if not self.accepting:
+            raise _stopping()
         if self._parked >= MAX_PARKED:
             raise Overloaded(f"{self._parked} calls wait for edges already", retry_after_s=5)
         future: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
@@ -165,6 +172,14 @@ class Registry:
         finally:
             self._parked -= 1
             record.waiting.discard(future)
+
+    def close(self) -> None:
+        """Take no edges and park no calls any more; those that wait are told."""
+        self.accepting = False
+        for record in self._edges.values():
+            for future in record.waiting:
+                if not future.done():
+                    future.set_exception(_stopping())
 
     def broadcast(self, note: Note) -> None:
         """Send a note to every connected edge."""
@@ -214,3 +229,11 @@ class Registry:
             for record in self
             if touches(scopes, record.name) and (record.name != HOSTED or record.plugins)
         ]
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"there is no edge named {name[:80]!r}; `radical-edge edges` lists them", edge=name[:80])
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("the bridge is stopping; ask again in a moment", retry_after_s=2)

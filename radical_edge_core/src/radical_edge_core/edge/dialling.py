@@ -11,8 +11,10 @@ import aiohttp
 from yarl import URL
 
 from radical_edge_core.config import ConfigError
+from radical_edge_core.errors import BY_CODE, NoRoom
 from radical_edge_core.link.errors import LinkError
 from radical_edge_core.link.frames import FrameType, decode, encode
+from radical_edge_core.link.handshake import GONE
 from radical_edge_core.link.heads import Hello, Refused, Welcome, decode_refused, decode_welcome, encode_head
 from radical_edge_core.wire.tunnel import SocketClosed
 
@@ -158,7 +160,9 @@ async def shake(socket: ClientSocket, hello: Hello) -> Welcome:
     frame = frames[0]
     if frame.type is FrameType.REFUSED:
         refused: Refused = decode_refused(frame.payload)
-        raise Refusal(refused.code, refused.reason, lasting=refused.code not in {"gone", "unavailable"})
+        known = BY_CODE.get(refused.code)
+        passing = refused.code == GONE or known is NoRoom or (known is not None and known.transient)
+        raise Refusal(refused.code, refused.reason, lasting=not passing)
     if frame.type is not FrameType.WELCOME or len(frames) != 1:
         raise LinkError("the bridge answered the hello with neither welcome nor refusal")
     return decode_welcome(frame.payload)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import Final
 
 import aiohttp
 from attrs import frozen
@@ -25,6 +24,7 @@ from radical_edge_core.edge.dialling import ClientSocket, Refusal, dial, link_ur
 from radical_edge_core.edge.identity import HostIdentity
 from radical_edge_core.link.channel import Channel
 from radical_edge_core.link.errors import LinkError
+from radical_edge_core.link.handshake import GONE
 from radical_edge_core.link.heads import PROTOCOL_MAX, PROTOCOL_MIN, Hello, Welcome
 from radical_edge_core.link.mux import Mux
 from radical_edge_core.link.timing import Backoff
@@ -35,7 +35,6 @@ from radical_edge_core.wire.patience import Patience
 from radical_edge_core.wire.tunnel import SocketClosed, Tunnel
 
 log = logging.getLogger(__name__)
-GONE: Final = "gone"
 
 
 class Exit(IntEnum):
@@ -108,49 +107,55 @@ class LinkClient:
         self._backoff = Backoff(random.Random())  # noqa: S311 - it spreads retries, nothing depends on it
         self._tunnel: Tunnel | None = None
         self._bridge: str | None = None
-        self._pending: tuple[Channel, str] | None = None
         self.connected = asyncio.Event()
         self.last_error = ""
 
     async def run(self) -> Exit:
-        """Keep the link up until it ends for good, and return why."""
-        async with aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            while True:
-                try:
-                    closed = await self._once(session)
-                except Refusal as exc:
-                    if exc.code == GONE:
-                        self._drop("the bridge has a new process")
-                        continue
-                    if self._rejoin(exc):
-                        continue
-                    log.error("the bridge refuses this edge: %s", exc.reason)
-                    self._drop(exc.reason)
-                    return Exit.REFUSED
-                except LinkError as exc:
-                    self._drop(str(exc))
-                    closed = SocketClosed(closing.BROKEN, str(exc))
-                except (SocketClosed, TimeoutError) as exc:
-                    closed = (
-                        exc if isinstance(exc, SocketClosed) else SocketClosed(1006, "no answer to the hello")
-                    )
-                finally:
-                    self.connected.clear()
-                if (end := self._ending(closed)) is not None:
-                    self._drop(closed.reason)
-                    return end
-                await self._wait(closed)
+        """Keep the link up until it ends for good, and return why; calls that are under way then are cancelled."""
+        try:
+            async with aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar()) as session:
+                return await self._dial(session)
+        finally:
+            self._drop("the edge has stopped")
 
     async def leave(self, drain_s: float) -> None:
-        """Open nothing more, and let running calls finish."""
-        if self._tunnel is not None:
-            connection = self._tunnel.connection
-            connection.goodbye()
+        """Open nothing more, let running calls finish, and see that the bridge has their answers."""
+        tunnel = self._tunnel
+        if tunnel is not None:
+            tunnel.connection.goodbye()
             try:
                 async with asyncio.timeout(drain_s):
-                    await connection.drained()
+                    await tunnel.connection.drained()
+                    await tunnel.settled()
             except TimeoutError:
-                log.warning("%d calls were cut off by the stop", connection.busy)
+                log.warning("%d calls were cut off by the stop", tunnel.connection.busy)
+
+    async def _dial(self, session: aiohttp.ClientSession) -> Exit:
+        while True:
+            try:
+                closed = await self._once(session)
+            except Refusal as exc:
+                if exc.code == GONE:
+                    self._drop("the bridge has a new process")
+                    continue
+                if self._rejoin(exc):
+                    continue
+                if exc.lasting:
+                    log.error("the bridge refuses this edge: %s", exc.reason)
+                    return Exit.REFUSED
+                closed = SocketClosed(closing.REFUSED, exc.reason)
+            except LinkError as exc:
+                self._drop(str(exc))
+                closed = SocketClosed(closing.BROKEN, str(exc))
+            except (SocketClosed, TimeoutError) as exc:
+                closed = (
+                    exc if isinstance(exc, SocketClosed) else SocketClosed(1006, "no answer to the hello")
+                )
+            finally:
+                self.connected.clear()
+            if (end := self._ending(closed)) is not None:
+                return end
+            await self._wait(closed)
 
     async def _once(self, session: aiohttp.ClientSession) -> SocketClosed:
         secret = read_secret(self._address.credential) or self._address.join_token()

@@ -49,6 +49,11 @@ class Connection:
         """How many exchanges are under way."""
         return len(self._exchanges)
 
+    @property
+    def queued(self) -> int:
+        """How many bytes wait for whoever moves them."""
+        return self._mux.queued
+
     def serve_with(self, serve: Handle, cancelled: Handle) -> None:
         """
         Say who answers the exchanges that the peer opens.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from radical_edge_core.link.channel import Channel
+from radical_edge_core.link.lifetime import ChannelState
 from radical_edge_core.wire.connection import Connection
 
 
@@ -108,6 +109,14 @@ class Tunnel:
                     self._timer.cancel()
                 self.channel.detach(self._clock(), generation)
 
+    async def settled(self) -> None:
+        """Wait until the peer has everything that was said; at once where there is no socket to say it over."""
+        channel = self.channel
+        while channel.state is ChannelState.ATTACHED and (  # noqa: ASYNC110 - a channel tells nobody
+            self.connection.queued or channel.unacked
+        ):
+            await asyncio.sleep(_LOOK_S)
+
     def give_up(self, reason: str) -> None:
         """The channel is lost: end every exchange; idempotent."""
         self.connection.close(reason)
@@ -120,6 +129,8 @@ class Tunnel:
             message = channel.receive(data, now, generation)
             if message is not None:
                 connection.feed(message)
+                if connection.peer_leaves:
+                    channel.acknowledge()
             if message is None or channel.pending:
                 connection.wake.set()
             if self._due > now + _SOON_S:
@@ -169,3 +180,5 @@ class Tunnel:
 
 # An acknowledgement that is due may be this late; a timer that comes sooner is left as it is.
 _SOON_S = 0.6
+# How often the end of a link is looked for while it drains.
+_LOOK_S = 0.01
