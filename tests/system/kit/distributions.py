@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
+PLUGINS = Path(__file__).with_name("plugins")
 
-def make_distribution(site: Path, name: str, source: str, *, target: str = "", entry: str = "") -> None:
+
+def make_distribution(site: Path, name: str, *, target: str = "", entry: str = "") -> None:
     """
-    Write a distribution with one plugin into a folder that is on ``PYTHONPATH``.
+    Write a distribution with one of the plugins of this kit into a folder that is on ``PYTHONPATH``.
 
     Args:
         site: The folder.
-        name: The plugin's name; its module is called ``throwaway_<name>``.
-        source: The module.
+        name: The module in ``kit/plugins``; it becomes ``throwaway_<name>``.
         target: What the entry point names in the module; the module itself by default.
-        entry: The entry point's name where it is another than ``name``.
+        entry: The entry point's name where it is not the module's.
     """
     module = f"throwaway_{name}"
     site.mkdir(parents=True, exist_ok=True)
-    (site / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+    (site / f"{module}.py").write_bytes((PLUGINS / f"{name}.py").read_bytes())
     info = site / f"{module}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(

@@ -112,12 +112,13 @@ class Bridge(Process):
         """Wait until an edge is connected and these plugins are loaded."""
 
         def loaded() -> bool:
-            known = self.edges().get(edge)
-            return known is not None and all(
-                known["plugins"].get(name, {}).get("status") == "loaded" for name in plugins
-            )
+            known = self.edges().get(edge, {}).get("plugins", {})
+            wanted = [known.get(name, {}) for name in plugins]
+            broken = [plugin for plugin in wanted if plugin.get("status") in {"failed", "unavailable"}]
+            assert not broken, broken
+            return bool(known) and all(plugin.get("status") == "loaded" for plugin in wanted)
 
-        until(loaded, within_s, f"edge {edge} with {', '.join(plugins) or 'any plugin'}")
+        until(loaded, within_s, f"edge {edge} with {', '.join(plugins) or 'any plugin'}", pause_s=0.1)
 
     def session(self, edge: str, plugin: str, **fields: Any) -> str:
         """Open a session and return its id."""

@@ -10,9 +10,11 @@ T = TypeVar("T")
 PAUSE_S = 0.02
 
 
-def until(condition: Callable[[], T | None], within_s: float = 20.0, what: str = "") -> T:
+def until(
+    condition: Callable[[], T | None], within_s: float = 20.0, what: str = "", *, pause_s: float = PAUSE_S
+) -> T:
     """
-    Return the first result of ``condition`` that counts as true.
+    Return the first result of ``condition`` that counts as true; it is asked again after ``pause_s``.
 
     Raises:
         AssertionError: There was none within ``within_s``; names ``what`` was waited for.
@@ -21,7 +23,7 @@ def until(condition: Callable[[], T | None], within_s: float = 20.0, what: str =
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what or condition} did not come true within {within_s:g} s")
-        time.sleep(PAUSE_S)
+        time.sleep(pause_s)
     return found
 
 
