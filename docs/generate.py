@@ -22,8 +22,8 @@ from pathlib import Path
 
 import attrs
 import click
-from radical_edge_client.program import group as program
 
+from radical_edge_client.cli.group import group as program
 from radical_edge_client.settings import Settings
 from radical_edge_core.bridge import access_log
 from radical_edge_core.bridge.api_document import ApiDocument
