@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import ssl
 import subprocess
+import sys
 import threading
+import time
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from attrs import frozen
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-TOKEN = "a-token-for-tests"
+DISTRIBUTION = Path(__file__).parent / "distribution"
+DEADLINE_S = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +106,92 @@ def server_context(pair: tuple[Path, Path]) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*pair)
     return context
+
+
+class Program:
+    """One of our console scripts, as a process of its own with a log in a file."""
+
+    def __init__(self, log: Path, *arguments: str, home: Path) -> None:
+        name, *rest = arguments
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("RADICAL_")}
+        environ |= {
+            "RADICAL_EDGE_HOME": str(home),
+            "PYTHONPATH": str(DISTRIBUTION),
+            "PYTHONWARNINGS": "default",
+        }
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).with_name(name), *rest], env=environ, stdout=output, stderr=output
+            )
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+
+@frozen
+class Hub:
+    """A real bridge with a real edge ``local``, and where they keep their state."""
+
+    home: Path
+    url: str
+    token: str
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A bridge and an edge with the example plugins, for all tests that don't harm them."""
+    folder = tmp_path_factory.mktemp("hub")
+    home = folder / "home"
+    bridge = Program(folder / "bridge.log", "radical-edge-bridge", "--port", "0", "--drain-s", "1", home=home)
+    try:
+        until((home / "bridge" / "bridge.url").exists, bridge)
+        url = (home / "bridge" / "bridge.url").read_text().strip()
+        token = (home / "bridge" / "admin.token").read_text().strip()
+        edge = start_edge(folder, home, url, "local")
+        try:
+            until(partial(settled, url, token, "local"), bridge, edge)
+            yield Hub(home, url, token)
+        finally:
+            edge.stop()
+    finally:
+        bridge.stop()
+
+
+@pytest.fixture
+def at_hub(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """The state folder of the bridge is this test's own: nothing else has to be configured."""
+    monkeypatch.setenv("RADICAL_EDGE_HOME", str(hub.home))
+    return hub
+
+
+def start_edge(folder: Path, home: Path, url: str, name: str) -> Program:
+    return Program(
+        folder / f"{name}.log", "radical-edge-service", "--name", name, "--url", url, "--drain-s", "1",
+        "--plugins", "example,jobs,broken", home=home,
+    )  # fmt: skip
+
+
+def settled(url: str, token: str, name: str) -> bool:
+    """Say whether an edge is connected and none of its plugins is starting any more."""
+    request = urllib.request.Request(f"{url}/edge/list", headers={"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            edges = json.load(answer)["data"]["edges"]
+    except OSError:
+        return False
+    return name in edges and all(told["status"] != "starting" for told in edges[name]["plugins"].values())
+
+
+def until(condition: Callable[[], bool], *programs: Program) -> None:
+    """Wait for a condition, as long as the programs run."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        ended = [program.process.args for program in programs if program.process.poll() is not None]
+        assert not ended, f"ended early: {ended}"
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)

@@ -132,6 +132,11 @@ REFUSED: list[tuple[Any, Any, dict[str, str]]] = [
     (Inner | None, {"walltime_s": "1"}, {"$.walltime_s": "expected int, got str"}),
     (list[int] | str, [1, "2"], {"$[1]": "expected int, got str"}),
     (Inner | Data, [], {"$": "expected Inner or Data, got list"}),
+    (
+        Port | Literal["a", "b"] | dict[str, int] | Inner,
+        "c",
+        {"$": "expected int or one of 'a', 'b' or object or Inner, got str"},
+    ),
     (Literal["a", 1], True, {"$": "expected one of 'a', 1"}),
     (Literal["a", "b"], "c", {"$": "expected one of 'a', 'b'"}),
     (Colour, "RED", {"$": "expected one of 'red', 1"}),

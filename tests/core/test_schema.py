@@ -55,7 +55,7 @@ SCALARS: list[Any] = [
     float,
     str,
     bool,
-    None,
+    type(None),
     Size,
     Literal["a", "b"],
     Literal[1, 2],
@@ -79,7 +79,7 @@ def _lists(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         inner.map(lambda t: list[t]),  # type: ignore[valid-type]
         inner.map(lambda t: tuple[t, ...]),
         inner.map(lambda t: dict[str, t]),  # type: ignore[valid-type]
-        inner.map(lambda t: t | None if t is not None else None),
+        inner.map(lambda t: t | None),
         st.tuples(inner, inner).map(lambda p: tuple[p[0], p[1]]),  # type: ignore[name-defined]
         inner.map(lambda t: Annotated[list[t], msgspec.Meta(min_length=1, max_length=2)]),  # type: ignore[valid-type]
         inner.map(lambda t: Annotated[dict[str, t], msgspec.Meta(min_length=1)]),  # type: ignore[valid-type]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from radical_edge_client.errors import (
         BridgeUnreachable,
         CertificateRefused,
+        NoBridge,
         NotABridge,
         SettingsError,
         TransferInterrupted,
@@ -32,6 +33,7 @@ __all__ = [
     "BridgeUnreachable",
     "CertificateRefused",
     "EdgeClient",
+    "NoBridge",
     "NotABridge",
     "PluginClient",
     "SettingsError",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from radical_edge_core.errors import EdgeAway, NotFound
-from radical_edge_core.plugin import PluginClient
 
 if TYPE_CHECKING:
     from radical_edge_client.bridge import AsyncBridgeClient
+    from radical_edge_core.plugin import PluginClient
 
 
 class AsyncEdgeClient:

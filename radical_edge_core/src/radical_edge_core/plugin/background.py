@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from radical_edge_core.plugin.problems import is_cancellation
 
@@ -28,7 +29,8 @@ class Background:
     def run(self, name: str, main: Main) -> None:
         """Start ``main()``; must be called in the event loop."""
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._supervise(name, main), name=f"{self._plugin}.{name}")
+        # An empty context: work that a call begins must not pass for that caller's once the call is over.
+        task = loop.create_task(self._supervise(name, main), name=f"{self._plugin}.{name}", context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

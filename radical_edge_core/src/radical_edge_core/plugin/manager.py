@@ -135,7 +135,7 @@ class PluginManager:
             steps: list[tuple[str, Step]] = [
                 ("close its sessions", plugin.sessions.close_all),
                 ("stop", plugin.stop),
-                ("end its background tasks", partial(plugin.background.stop, self._stop_deadline_s)),
+                ("end its background tasks", partial(plugin.background.stop, self._stop_deadline_s / 2)),
             ]
             for what, step in steps:
                 error = await bounded(step, self._stop_deadline_s, f"{what} of {plugin.name}")
@@ -203,7 +203,7 @@ class PluginManager:
             return
         self._started.remove(item)
         await bounded(
-            partial(plugin.background.stop, self._stop_deadline_s), self._stop_deadline_s, plugin.name
+            partial(plugin.background.stop, self._stop_deadline_s / 2), self._stop_deadline_s, plugin.name
         )
         if isinstance(error, PluginUnavailable):
             log.warning("plugin %s is unavailable: %s", plugin.name, error.detail)

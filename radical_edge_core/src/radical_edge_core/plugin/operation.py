@@ -56,11 +56,6 @@ class Operation:
     hidden: bool
 
     @property
-    def has_sid(self) -> bool:
-        """Say whether the path names a session."""
-        return "sid" in self.path_types
-
-    @property
     def title(self) -> str:
         """Return the declared title, or one made from the name."""
         return self.hints.title or self.name.replace("_", " ").capitalize()

@@ -1,0 +1,1 @@
+"""The command line ``radical-edge``; only here are click and rich imported."""

@@ -1,0 +1,1 @@
+"""``radical-edge doctor``: one finding a line about everything between here and the edges."""
