@@ -182,7 +182,7 @@ def test_the_link_does_no_io() -> None:
 SOMEBODYS_MACHINE = re.compile(r"(?<![\w.~-])/(?:root|work)/|[.]pyenv")
 ADDRESS = re.compile(r"\b(?:https?|wss?)://(?:[^/\s@\"'`]*@)?(\[[0-9a-f:]+\]|[\w.-]+)")
 KNOWN_HOSTS = re.compile(
-    r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1\]|[\w-]+|(?:[\w-]+\.)*(?:example(?:\.(?:org|com|net|edu))?|test|invalid)"
+    r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1\]|[\w-]+|(?:[\w-]+\.)*(?:example(?:\.(?:org|com|net|edu))?|test|invalid|cluster)"
     r"|json-schema\.org|spec\.openapis\.org|(?:www\.)?w3\.org|datatracker\.ietf\.org|(?:www\.)?rfc-editor\.org)"
 )
 
