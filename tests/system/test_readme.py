@@ -1,4 +1,4 @@
-"""The README's walk-through works as it is written."""
+"""The README's walk-through and the tutorial work as they are written."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,17 @@ def test_the_python_walk_through_works(folder: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "COMPLETED" in done.stdout
+
+
+def test_the_tutorial_works(folder: Path) -> None:
+    """The blocks for the second terminal run as they are, but for those that start another bridge."""
+    found = [
+        block for block in blocks("sh", "docs/tutorials/first-steps.md")[1:] if "radical-edge up" not in block
+    ]
+    done = subprocess.run(
+        ("bash", "-euc", "".join(found)),
+        cwd=folder, env=environment(folder), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "step 1\nstep 2\nstep 3\n" in done.stdout
+    assert (folder / "join.token").stat().st_mode & 0o777 == 0o600
