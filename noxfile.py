@@ -35,7 +35,14 @@ TESTS_OF = {
     BENCH_PLUGIN: "benchmarks/tests",
 }
 
-TEST_TOOLS = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout")
+TEST_TOOLS = (
+    "hypothesis",
+    "jsonschema",
+    "openapi-spec-validator",
+    "pytest",
+    "pytest-asyncio",
+    "pytest-timeout",
+)
 COVERAGE_FLOOR = 85  # rises with the tests, and never falls
 
 nox.needs_version = ">=2025.2"
