@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -115,3 +117,29 @@ async def test_the_queue_is_bounded(gate: threading.Event, until: Any) -> None:
         await workers.run(lambda: None)
     gate.set()
     await asyncio.gather(first, second)
+
+
+HUNG = """
+import asyncio, threading
+from radical_edge_core.plugin.threads import Workers
+from radical_edge_core.process import run
+
+async def main():
+    entered = threading.Event()
+    call = asyncio.create_task(Workers(1).run(lambda: (entered.set(), threading.Event().wait())))
+    while not entered.is_set():
+        await asyncio.sleep(0.01)
+    call.cancel()
+    print("stopped")
+    return 7
+
+raise SystemExit(run(main()))
+"""
+
+
+def test_a_hung_thread_does_not_keep_its_process() -> None:
+    """A host that has stopped ends, though a plugin's call still hangs."""
+    done = subprocess.run(
+        [sys.executable, "-c", HUNG], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (7, "stopped\n")
