@@ -8,6 +8,7 @@ new channel. What can't be helped by dialling again (a refusal, a replaced insta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 from attrs import frozen
@@ -34,6 +36,7 @@ from radical_edge_core.wire.connection import Connection
 from radical_edge_core.wire.patience import Patience
 from radical_edge_core.wire.tunnel import SocketClosed, Tunnel
 
+_FAREWELL_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -106,6 +109,8 @@ class LinkClient:
         self._tls = tls_context(self._url, address.cert)
         self._backoff = Backoff(random.Random())  # noqa: S311 - it spreads retries, nothing depends on it
         self._tunnel: Tunnel | None = None
+        # The same until it is welcomed: the bridge may have welcomed it already, and be using it, unheard.
+        self._next = self._patience.channel(secrets.token_hex(8))
         self._bridge: str | None = None
         self.connected = asyncio.Event()
         self.last_error = ""
@@ -129,6 +134,10 @@ class LinkClient:
                     await tunnel.settled()
             except TimeoutError:
                 log.warning("%d calls were cut off by the stop", tunnel.connection.busy)
+                tunnel.connection.cut_off("the edge is stopping")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_FAREWELL_S):
+                        await tunnel.settled()
 
     async def _dial(self, session: aiohttp.ClientSession) -> Exit:
         while True:
@@ -173,7 +182,7 @@ class LinkClient:
         websocket = await dial(session, self._url, self._tls, secret)
         try:
             socket = ClientSocket(websocket)
-            channel = tunnel.channel if tunnel is not None else self._patience.channel(secrets.token_hex(8))
+            channel = tunnel.channel if tunnel is not None else self._next
             welcome = await shake(socket, self._hello(channel))
             if welcome.credential is not None:
                 write_private(self._address.credential, welcome.credential + "\n")
@@ -196,6 +205,7 @@ class LinkClient:
         connection = Connection(mux, note=self._note)
         self._begin(connection)
         self._tunnel = Tunnel(connection, channel)
+        self._next = self._patience.channel(secrets.token_hex(8))
         self._up(connection)
         return self._tunnel
 

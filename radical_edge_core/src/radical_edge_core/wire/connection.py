@@ -179,6 +179,13 @@ class Connection:
                 self._fail(stream, ExchangeLost("lost", reason))
             self.wake.set()
 
+    def cut_off(self, reason: str) -> None:
+        """End every exchange on both sides: we stop, and the peer need not wait for us to come back."""
+        for stream in list(self._exchanges):
+            self._mux.reset(stream, "lost", reason)
+            self._fail(stream, ExchangeLost("lost", reason))
+        self.wake.set()
+
     def _other(self, event: object) -> None:
         match event:
             case Data(stream, data, fin):
