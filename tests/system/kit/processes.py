@@ -106,6 +106,10 @@ class Process:
         """Return how much it has read so far, from files and else. Source: proc(5), /proc/pid/io."""
         return int(Path(f"/proc/{self.pid}/io").read_text(encoding="utf-8").split()[1])
 
+    def threads(self) -> int:
+        """Return how many threads it has."""
+        return sum(1 for _ in Path(f"/proc/{self.pid}/task").iterdir())
+
     def family(self) -> list[int]:
         """Return its id and those of its descendants."""
         found = [self.pid]
