@@ -12,7 +12,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 from attrs import define
@@ -35,6 +37,11 @@ from radical_edge_core.wire.patience import Patience
 from radical_edge_core.wire.tunnel import SocketClosed, Tunnel
 
 log = logging.getLogger(__name__)
+
+
+# A close frame holds so many bytes of text.
+_REASON: Final = 120
+_CLOSE_S: Final = 2.0
 
 
 class ChannelGone(Conflict):
@@ -72,8 +79,10 @@ class AsgiSocket:
         return data
 
     async def close(self, code: int, reason: str) -> None:
-        """Say goodbye on the WebSocket level; never waits for the peer."""
-        await self._send({"type": "websocket.close", "code": code, "reason": reason[:120]})
+        """Say goodbye on the WebSocket level; does not wait for a peer that takes nothing any more."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._send({"type": "websocket.close", "code": code, "reason": _cut(reason)})
 
 
 @define(eq=False)
@@ -159,7 +168,7 @@ class LinkServer:
             check_edge_name(hello.name)
             protocol = negotiate(hello)
             async with self._handover(hello.name):
-                credential = await self._door.admit(hello.name, secret)
+                credential = await self._door.admit(hello.name, secret, hello.instance)
                 link, verdict = await self._take_over(hello)
         except TimeoutError:
             await socket.close(closing.REFUSED, f"no hello within {self._patience.hello_s:g} s")
@@ -292,12 +301,11 @@ class LinkServer:
     def _new_link(self, hello: Hello) -> EdgeLink:
         name = hello.name
 
-        def health(suspect: bool) -> None:
-            self._registry.record(name).suspect = suspect
-
         mux = Mux(opens=True, window=self._window, peer_window=hello.window, max_streams=self._max_streams)
         connection = Connection(mux, note=lambda payload: self._note(name, payload))
-        tunnel = Tunnel(connection, self._patience.channel(hello.channel), health=health)
+        tunnel = Tunnel(
+            connection, self._patience.channel(hello.channel), health=partial(self._registry.doubt, name)
+        )
         link = EdgeLink(name, hello, tunnel)
         self._links[name] = link
         return link
@@ -325,6 +333,10 @@ class LinkServer:
         if link.expiry is not None:
             link.expiry.cancel()
         link.tunnel.give_up(reason)
+
+
+def _cut(reason: str) -> str:
+    return reason.encode("utf-8", "replace")[:_REASON].decode("utf-8", "ignore")
 
 
 def _bearer(scope: Scope) -> str:

@@ -114,6 +114,11 @@ class Registry:
             record.link, record.since, record.away_reason = None, time.time(), reason
             self._changed()
 
+    def doubt(self, name: str, suspect: bool) -> None:
+        """Note that an edge has fallen silent, or is heard again."""
+        self.record(name).suspect = suspect
+        self._changed()
+
     def announce(self, name: str, plugins: dict[str, dict[str, object]], endpoint: dict[str, object]) -> None:
         """Note what an edge offers now."""
         record = self.record(name)

@@ -17,6 +17,7 @@ from radical_edge_core.bridge.masking import mask_in_c
 from radical_edge_core.config import ConfigError
 from radical_edge_core.wire.asgi import Application
 
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,11 @@ def bind(config: BridgeConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections inherit it: one whose other end vanished without a word is noticed though nothing is sent on it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, seconds in _KEEPALIVE.items():
+        if hasattr(socket, name):  # not every system lets them be chosen
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
     try:
         listener.bind((config.host, config.port))
     except OSError as exc:

@@ -24,6 +24,7 @@ from attrs import frozen
 from radical_edge_core import __version__
 from radical_edge_core.edge.dialling import ClientSocket, Refusal, dial, link_url, shake, tls_context
 from radical_edge_core.edge.identity import HostIdentity
+from radical_edge_core.errors import NoRoom
 from radical_edge_core.link.channel import Channel
 from radical_edge_core.link.errors import LinkError
 from radical_edge_core.link.handshake import GONE
@@ -112,6 +113,7 @@ class LinkClient:
         # The same until it is welcomed: the bridge may have welcomed it already, and be using it, unheard.
         self._next = self._patience.channel(secrets.token_hex(8))
         self._bridge: str | None = None
+        self._credential: str | None = None
         self.connected = asyncio.Event()
         self.last_error = ""
 
@@ -164,10 +166,13 @@ class LinkClient:
                 self.connected.clear()
             if (end := self._ending(closed)) is not None:
                 return end
+            if closed.code in {closing.STOPPING, closing.BROKEN}:
+                # The bridge said so itself: it does not keep the channel.
+                self._drop(closed.reason)
             await self._wait(closed)
 
     async def _once(self, session: aiohttp.ClientSession) -> SocketClosed:
-        secret = read_secret(self._address.credential) or self._address.join_token()
+        secret = self._credential or read_secret(self._address.credential) or self._address.join_token()
         if secret is None:
             raise Refusal(
                 "unauthorized",
@@ -185,7 +190,7 @@ class LinkClient:
             channel = tunnel.channel if tunnel is not None else self._next
             welcome = await shake(socket, self._hello(channel))
             if welcome.credential is not None:
-                write_private(self._address.credential, welcome.credential + "\n")
+                self._keep(welcome.credential)
             if tunnel is None:
                 tunnel = self._establish(channel, welcome)
             self._bridge = welcome.instance
@@ -236,12 +241,24 @@ class LinkClient:
 
     def _rejoin(self, refusal: Refusal) -> bool:
         """A bridge that lost its store does not know our credential: join anew where there is a token to do it with."""
-        known = read_secret(self._address.credential)
+        known = self._credential or read_secret(self._address.credential)
         if refusal.code != "unauthorized" or known is None or self._address.join_token() in {None, known}:
             return False
         log.warning("the bridge does not know this edge's credential any more; joining anew")
+        self._credential = None
         self._address.credential.unlink(missing_ok=True)
         return True
+
+    def _keep(self, credential: str) -> None:
+        """Keep a new credential; where there is no room for it the edge goes on with it for as long as it runs."""
+        self._credential = credential
+        try:
+            write_private(self._address.credential, credential + "\n")
+        except (NoRoom, OSError) as exc:
+            log.error(
+                "the credential can't be kept (%s): make room and restart this edge after "
+                "`radical-edge edges forget %s`", exc, self._name,
+            )  # fmt: skip
 
     def _ending(self, closed: SocketClosed) -> Exit | None:
         if closed.code == closing.REPLACED:

@@ -46,6 +46,7 @@ class RunningBridge:
     url: str
     api: Api
     stack: AsyncExitStack
+    listener: socket.socket
     stopping: asyncio.Event
     done: asyncio.Task[None]
 
@@ -84,6 +85,7 @@ class RunningBridge:
         self.stopping.set()
         async with asyncio.timeout(_STOP_S):
             await asyncio.shield(self.done)
+        self.listener.close()
 
 
 @asynccontextmanager
@@ -132,14 +134,13 @@ async def running_bridge(
     async with AsyncExitStack() as stack:
         token = read_secret(folder / "bridge" / ADMIN_TOKEN)
         api = await stack.enter_async_context(Api(bridge.url, token))
-        running = RunningBridge(folder, bridge, bridge.url, api, stack, stopping, done)
+        running = RunningBridge(folder, bridge, bridge.url, api, stack, listener, stopping, done)
         try:
             await wait_until(lambda: _answers(listener))
             yield running
         finally:
             await stack.aclose()
             await running.stop()
-            listener.close()
 
 
 def _answers(listener: socket.socket) -> bool:

@@ -85,6 +85,7 @@ class BytePeer:
         self._socket = WSConnection(ConnectionType.CLIENT)
         self._kept: list[bytes | str] = []
         self._partial: list[Any] = []
+        self._closed: PeerClosed | None = None
 
     async def ask(self, host: str, target: str, headers: Mapping[str, str]) -> None:
         """
@@ -136,6 +137,8 @@ class BytePeer:
         """
         async with asyncio.timeout(deadline_s):
             while not self._kept:
+                if self._closed is not None:
+                    raise self._closed
                 for event in await self._events():
                     self._take(event)
         return self._kept.pop(0)
@@ -196,7 +199,7 @@ class BytePeer:
             case Ping():
                 self._write(event.response())
             case CloseConnection(code=code, reason=reason):
-                raise PeerClosed(code, reason or "")
+                self._closed = PeerClosed(code, reason or "")
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from attrs import define, field
 
@@ -28,6 +29,8 @@ class _Pair:
     caller: socket.socket
     target: socket.socket
     task: asyncio.Task[None] | None = None
+    orderly: bool = False
+    stranded: asyncio.Event = field(factory=asyncio.Event)
     moving: asyncio.Event = field(factory=asyncio.Event)
 
 
@@ -83,6 +86,13 @@ class FaultProxy:
             self.tally.count("freeze")
             pair.moving.clear()
 
+    def strand(self) -> None:
+        """Break the callers' ends of every open connection, while the target sees nothing of it."""
+        for pair in self._pairs:
+            if not pair.stranded.is_set():
+                self.tally.count("strand")
+                pair.stranded.set()
+
     def thaw(self) -> None:
         """Forward again what was held back."""
         for pair in self._pairs:
@@ -133,25 +143,36 @@ class FaultProxy:
             pair.moving.set()
             self._pairs.add(pair)
             pair.task = asyncio.create_task(self._carry(pair))
+            pair.task.add_done_callback(partial(self._closed, pair))
 
     async def _carry(self, pair: _Pair) -> None:
-        """Run one connection; its sockets are closed only once nothing waits on them any more."""
-        orderly = False
+        """Run one connection."""
+        pumping = asyncio.create_task(self._forward(pair))
+        stranding = asyncio.create_task(pair.stranded.wait())
         try:
-            await asyncio.get_running_loop().sock_connect(pair.target, ("127.0.0.1", self.target))
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(pair, pair.caller, pair.target))
-                group.create_task(self._pump(pair, pair.target, pair.caller))
-            orderly = True
-        except* OSError:
-            pass  # one end broke, and so does the other
+            await asyncio.wait({pumping, stranding}, return_when=asyncio.FIRST_COMPLETED)
+            pair.orderly = pumping.done() and pumping.exception() is None
+            if stranding.done():
+                await _ended(pumping)
+                _break(pair.caller)
+                await asyncio.Event().wait()
         finally:
-            self._pairs.discard(pair)
-            for end in (pair.caller, pair.target):
-                if orderly:
-                    end.close()
-                else:
-                    _break(end)
+            await _ended(pumping, stranding)
+
+    def _closed(self, pair: _Pair, _task: asyncio.Task[None]) -> None:
+        """Close both ends, once nothing waits on them any more; also of a connection that was cut before it began."""
+        self._pairs.discard(pair)
+        for end in (pair.caller, pair.target):
+            if pair.orderly:
+                end.close()
+            else:
+                _break(end)
+
+    async def _forward(self, pair: _Pair) -> None:
+        await asyncio.get_running_loop().sock_connect(pair.target, ("127.0.0.1", self.target))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pump(pair, pair.caller, pair.target))
+            group.create_task(self._pump(pair, pair.target, pair.caller))
 
     async def _pump(self, pair: _Pair, source: socket.socket, sink: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -183,6 +204,12 @@ async def fault_proxy(port: int, tally: Tally) -> AsyncIterator[FaultProxy]:
         yield proxy
     finally:
         await proxy.stop()
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _break(end: socket.socket) -> None:

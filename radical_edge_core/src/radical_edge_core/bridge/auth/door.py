@@ -43,6 +43,7 @@ class Door:
         self.store = store
         self._folder = folder
         self._join = b""
+        self._unconfirmed: dict[str, tuple[str, bytes]] = {}
         self._known: dict[bytes, tuple[TokenRecord, Identity]] = {}
 
     def open(self) -> None:
@@ -106,11 +107,20 @@ class Door:
         """Say whether ``secret`` may open a link at all, before the edge has said its name."""
         record = self.store.find(secret)
         joins = record is not None and record.kind == "join" and not record.expired(time.time())
-        return joins or digest(secret) == self._join or self.store.owns_any(secret)
+        hashed = digest(secret)
+        return (
+            joins
+            or hashed == self._join
+            or self.store.owns_any(secret)
+            or any(joined_by == hashed for _, joined_by in self._unconfirmed.values())
+        )
 
-    async def admit(self, name: str, secret: str) -> str | None:
+    async def admit(self, name: str, secret: str, instance: str) -> str | None:
         """
         Let the edge ``name`` in with its credential or a join token.
+
+        The answer to a join may be lost on its way. Until an edge has come with its credential, the same instance
+        (``Hello.instance``) may join again with the same token, be it a one-time one, and gets another credential.
 
         Returns:
             The edge's new credential where it joined just now, ``None`` where it came with its own.
@@ -121,9 +131,12 @@ class Door:
             Conflict: The name is enrolled, and this is not its credential.
         """
         if self.store.is_credential(name, secret):
+            self._unconfirmed.pop(name, None)
             return None
         if self.store.owns_any(secret):
             raise Forbidden(f"this credential belongs to another edge than {name!r}")
+        if self._unconfirmed.get(name) == (instance, digest(secret)) and self.store.enrolled(name):
+            return await self.store.enrol(name)
         record = self.store.find(secret)
         one_time = record is not None and record.kind == "join" and not record.expired(time.time())
         if not one_time and digest(secret) != self._join:
@@ -137,6 +150,7 @@ class Door:
                 f"--name, or free it with `radical-edge edges forget {name}`"
             )
         credential = await self.store.enrol(name)
+        self._unconfirmed[name] = (instance, digest(secret))
         if record is not None and one_time:
             await self.store.revoke(record.id)
         return credential
