@@ -195,3 +195,23 @@ def until(condition: Callable[[], bool], *programs: Program) -> None:
         assert not ended, f"ended early: {ended}"
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.02)
+
+
+@pytest.fixture
+def start(tmp_path: Path, home: Path) -> Iterator[Callable[..., Program]]:
+    """Start console scripts with this test's state folder; ended after the test, the last started first."""
+    started: list[Program] = []
+
+    def begin(*arguments: str) -> Program:
+        started.append(Program(tmp_path / f"{len(started)}.log", *arguments, "--drain-s", "1", home=home))
+        return started[-1]
+
+    yield begin
+    for program in reversed(started):
+        program.stop()
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """Wait for a condition, as long as the programs given run."""
+    return until

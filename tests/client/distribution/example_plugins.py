@@ -114,3 +114,14 @@ class ExamplePlugin(Plugin):
     async def fail(self) -> dict[str, Any]:
         """Raise what no plugin should."""
         raise KeyError("oops")
+
+
+class StubbornPlugin(Plugin):
+    """A plugin that takes for ever to stop."""
+
+    name: ClassVar[str] = "stubborn"
+    version: ClassVar[str] = "1.0"
+
+    async def stop(self) -> None:
+        """Hang."""
+        await asyncio.Event().wait()

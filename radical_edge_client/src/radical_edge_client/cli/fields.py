@@ -19,6 +19,14 @@ from attrs import frozen
 
 RESERVED: Final = frozenset({"help", "json", "input", "url", "cert"})
 _MISSING: Final = object()
+_METAVARS: Final = {
+    "array": "ITEM…",
+    "boolean": "[true|false]",
+    "integer": "INT",
+    "number": "NUMBER",
+    "object": "JSON",
+    "string": "TEXT",
+}
 
 
 @frozen(kw_only=True)
@@ -75,8 +83,9 @@ class Field:
         return [self._one(item, self.items) for item in typed]
 
     def _one(self, text: str, kinds: frozenset[str]) -> object:
-        if self.choices:
-            return self._choice(text)
+        for choice in self.choices:
+            if text in {choice, json.dumps(choice)}:
+                return choice
         if text == "null" and self.nullable and "string" not in kinds:
             return None
         if kinds & {"object", "array"} and text.startswith(("@", "{", "[")):
@@ -86,15 +95,11 @@ class Field:
                 return found
         if "string" in kinds:
             return text
-        if not kinds:
+        if not kinds and not self.choices:
             return _or_text(text)
+        if self.choices:
+            raise self._bad(f"{text!r} is none of {', '.join(map(str, self.choices))}")
         raise self._bad(f"{text!r} is no {' or '.join(sorted(kinds))}")
-
-    def _choice(self, text: str) -> object:
-        for choice in self.choices:
-            if text == choice or text == json.dumps(choice):
-                return choice
-        raise self._bad(f"{text!r} is none of {', '.join(map(str, self.choices))}")
 
     def _json(self, text: str) -> object:
         try:
@@ -107,9 +112,9 @@ class Field:
 
     def _metavar(self) -> str:
         if self.choices:
-            return "[" + "|".join(map(str, self.choices)) + "]"
-        names = {"object": "JSON", "array": "ITEM…", "string": "TEXT", "integer": "INT", "number": "NUMBER"}
-        return "|".join(names.get(kind, "[true|false]") for kind in sorted(self.kinds)) or "VALUE"
+            booleans = ["true", "false"] if "boolean" in self.kinds else []
+            return "[" + "|".join([*booleans, *map(str, self.choices)]) + "]"
+        return "|".join(_METAVARS[kind] for kind in sorted(self.kinds)) or "VALUE"
 
 
 def fields_of(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Field]:
@@ -141,11 +146,11 @@ def read_json(text: str) -> object:
 
 def _field(name: str, told: Mapping[str, Any], required: bool, definitions: Mapping[str, Any]) -> Field:
     branches = _branches(told, definitions)
-    kinds = {kind for branch in branches for kind in _kinds(branch)}
+    kinds = {kind for branch in branches if "enum" not in branch for kind in _kinds(branch)}
     items: Mapping[str, Any] = next((branch["items"] for branch in branches if "items" in branch), {})
     return Field(
         name=name,
-        kinds=frozenset(kinds - {"null"}),
+        kinds=frozenset(kinds & _METAVARS.keys()),
         items=frozenset(kind for branch in _branches(items, definitions) for kind in _kinds(branch)),
         choices=tuple(choice for branch in branches for choice in branch.get("enum", ())),
         nullable="null" in kinds,
