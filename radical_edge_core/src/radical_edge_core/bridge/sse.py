@@ -191,13 +191,9 @@ class EventStreams:
             chunks: list[bytes] = []
             if listener.topology:
                 listener.topology = False
-                chunks.append(
-                    _event(
-                        msgspec.json.encode(
-                            {"topic": "topology", "data": self._topology(listener.identity.scopes)}
-                        )
-                    )
-                )
+                told = {"topic": "topology", "data": self._topology(listener.identity.scopes)}
+                # With the cursor as its id, a stream that breaks off before any notification can be continued too.
+                chunks.append(_event(msgspec.json.encode(told), f"{self._events.epoch}.{listener.cursor}"))
             if gap:
                 chunks.append(gap)
                 gap = b""
