@@ -149,6 +149,14 @@ def test_notifications_reach_callbacks() -> None:
         assert heard.empty()
 
 
+async def test_a_stream_can_be_continued_from_its_begin() -> None:
+    """The bridge's first event, the topology, has an id, so no notification is lost before the first one."""
+    async with AsyncBridgeClient() as bridge, bridge.transport.stream("GET", "/events") as answer:
+        first = await anext(answer.iter_chunks())
+    assert first.startswith(b"id: ")
+    assert b'"topology"' in first
+
+
 def test_a_callback_may_call_and_close_its_client() -> None:
     """Callbacks run beside the loop, so a call inside one is no deadlock, nor is closing."""
     done: queue.Queue[Any] = queue.Queue()

@@ -57,7 +57,8 @@ class Log:
             ids = [event_id for event_id, _ in self.events]
             at = ids.index(last) + 1 if last in ids else len(ids)
             self.changed.notify_all()
-        await response.write(written({"topic": "topology", "data": {"bridge": {}, "edges": EDGES}}))
+        topology = {"topic": "topology", "data": {"bridge": {}, "edges": EDGES}}
+        await response.write(written(topology, ids[at - 1] if at else None))
         ephemeral = request.query.get("ephemeral", "").split(",")
         while True:
             async with self.changed:
@@ -159,6 +160,18 @@ async def test_a_broken_connection_loses_and_repeats_nothing(client: AsyncBridge
         "e.20",
         "e.30",
     ]
+    assert heard.queue.empty()
+
+
+async def test_a_stream_that_breaks_off_before_any_event(client: AsyncBridgeClient, bridge: Log) -> None:
+    """The topology's id says where the stream began, so what comes meanwhile is heard."""
+    heard = Heard()
+    await bridge.add("job_status", "long ago", "e.7")
+    client.register_callback(callback=heard)
+    assert await client.wait_for_listener(10)
+    await bridge.break_off()
+    await bridge.add("job_status", "meanwhile", "e.8")
+    assert (await heard.next())[3] == "meanwhile"
     assert heard.queue.empty()
 
 

@@ -169,10 +169,11 @@ class EventStream:
                 self._response = None
 
     async def _dispatch(self, event: ServerEvent) -> None:
-        if event.id is not None and _not_after(event.id, self._last_id):
-            return
         try:
             envelope = msgspec.json.decode(event.data, type=Envelope)
+            repeated = event.id is not None and _not_after(event.id, self._last_id)
+            if envelope.topic == "notification" and repeated:
+                return
             await self._tell(envelope)
         except (msgspec.DecodeError, KeyError, TypeError):
             log.warning("an event of the bridge can't be read: %.200s", event.data)

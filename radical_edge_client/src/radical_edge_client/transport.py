@@ -56,6 +56,7 @@ class HttpTransport:
         self.url = resolved.url
         check_plain(self.url, frozenset(settings.allow_http))
         self._cert = settings.cert
+        self._proxy = proxy_for(self.url)
         self._context = client_context(settings.cert) if self.url.scheme == "https" else True
         self._headers = {"User-Agent": f"radical-edge-client/{__version__}"}
         if settings.token is not None:
@@ -214,7 +215,7 @@ class HttpTransport:
                 URL(call.url(self.url), encoded=True),
                 data=call.body(),
                 headers=self._headers | call.all_headers(),
-                proxy=proxy_for(self.url),
+                proxy=self._proxy,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s),
             )
