@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 # Changes of the topology within this time travel as one event.
 _SETTLE_S: Final = 0.2
 _RAW: Final = RESERVED - {HOSTED}
+# The one route of the bridge's own that lies below the name of its edge.
+_TERMINATE: Final = b"/bridge/terminate"
 
 
 class Bridge:
@@ -176,7 +178,7 @@ class Bridge:
                 raise BadRequest("this server speaks HTTP/1.1 only")
             if root or scope["raw_path"] == b"":
                 raise BadRequest("a request's target is a path here; it begins with a slash")
-            if first and first not in _RAW:
+            if first and first not in _RAW and scope["raw_path"] != _TERMINATE:
                 await self._proxy(scope, receive, send, passage)
             elif first == "events":
                 await self._listen(scope, receive, send, passage)
