@@ -33,7 +33,7 @@ later (``transient``). What made it happen is in ``data``, and so in the problem
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 PROBLEM_FIELDS = frozenset({"error", "status_code", "code", "detail", "transient"})
 
@@ -50,6 +50,8 @@ class EdgeError(RuntimeError):
     code: ClassVar[str] = "error"
     status_code: int = 500
     transient: bool = False
+    untouched: bool = False
+    """Whether nothing outside was touched before this was raised, so that the same call may begin anew."""
 
     def __init__(self, detail: str, **data: object) -> None:
         super().__init__(detail)
@@ -58,6 +60,11 @@ class EdgeError(RuntimeError):
 
     def __str__(self) -> str:
         return f"HTTP {self.status_code}: {self.detail}"
+
+    def before_acting(self) -> Self:
+        """Mark that nothing outside was touched, and return the error, to be raised."""
+        self.untouched = True
+        return self
 
     def problem(self) -> dict[str, object]:
         """Return the ``application/problem+json`` document of this error."""

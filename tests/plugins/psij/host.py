@@ -61,9 +61,14 @@ class Host:
     async def stop(self) -> None:
         await self.manager.stop_all()
 
-    def publish(self, plugin: str, topic: str, data: object, owner: str, durable: bool) -> None:
+    def publish(
+        self, plugin: str, topic: str, data: object, owner: str, durable: bool, once: str | None = None
+    ) -> None:
+        """Keep an event, as the edge's journal does: one of a mark that is there already is not kept again."""
         assert (plugin, topic, durable) == ("psij", "job_status", True)
-        line = json.dumps({**data, "owner": owner}) + "\n"
+        if once is not None and once in {event.get("once") for event in self.events()}:
+            return
+        line = json.dumps({**data, "owner": owner, "once": once}) + "\n"
         handle = os.open(self.events_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(handle, line.encode())
         os.close(handle)

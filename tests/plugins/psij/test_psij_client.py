@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from urllib.parse import unquote
@@ -89,13 +90,16 @@ async def test_waiting_hears_the_event(client, host, monkeypatch) -> None:
     monkeypatch.setattr("radical_edge_psij.client._LOOK_S", 1000)
     publish = host.publish
 
-    def tell(plugin: str, topic: str, data: object, *more: object) -> None:
+    def tell(plugin: str, topic: str, data: object, *more: object) -> Future[None]:
         publish(plugin, topic, data, *more)
+        done: Future[None] = Future()
+        done.set_result(None)
         for _, callback in client.transport.listeners:
             callback("here", plugin, topic, data)
+        return done
 
     monkeypatch.setattr(
-        host.plugin, "notify", lambda topic, data, owner: tell("psij", topic, data, owner, True)
+        host.plugin, "notify", lambda topic, data, owner, once: tell("psij", topic, data, owner, True, once)
     )
     job_id = (await client.submit_job({"executable": "sleep", "arguments": ["0.3"]}))["job_id"]
     async with asyncio.timeout(20):

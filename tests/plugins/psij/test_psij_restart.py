@@ -146,10 +146,10 @@ async def test_a_key_leads_to_its_job(make_host, home) -> None:
     await first.stop()
     second = await make_host()
 
-    async def adopt(subject: str, key: str, **more: str) -> object:
+    async def adopt(subject: str, key: str, operation_name: str = "submit_job") -> object:
         token = CALLER.set(Caller(subject=subject, scopes=()))
         try:
-            return await second.plugin.adopt(key, **more)
+            return await second.plugin.adopt(key, operation_name)
         finally:
             CALLER.reset(token)
 

@@ -101,7 +101,7 @@ class Bridge:
             self.door,
             instance=self.instance,
             note=self._note,
-            event_seq=self.events.last_seq,
+            last_event=self.events.last_of,
             window=config.window_kib * 1024,
             max_streams=config.max_streams,
             leftovers=self._leftovers,
@@ -114,7 +114,7 @@ class Bridge:
             "events_uncommitted": ("Events not yet on disk", lambda: self.events.waiting),
             "events_newest": ("Number of the newest event", lambda: self.events.newest),
         })  # fmt: skip
-        self.hosted = HostedEdge(config, folder, self.registry, self._note, found)
+        self.hosted = HostedEdge(config, folder, self.registry, self._note, self.events.last_of, found)
         self.extensions = Extensions(BridgeContext(url=url, state_dir=folder))
         self._access = access_log
         self._proxy = Proxy(self.registry, self.identify)

@@ -120,9 +120,10 @@ class EventLog:
         """How many events are not committed yet."""
         return len(self._pending)
 
-    def last_seq(self, edge: str) -> int:
-        """Return the last event number held of an edge's current epoch, -1 for none."""
-        return self._seen.get((edge, self._epochs.get(edge, "")), -1)
+    def last_of(self, edge: str) -> tuple[str, int]:
+        """Return epoch and number of the last event held of an edge; empty and -1 for none."""
+        epoch = self._epochs.get(edge, "")
+        return epoch, self._seen.get((edge, epoch), -1)
 
     def append(self, edge: str, event: Event) -> None:
         """Take a durable event; it is heard of when it is committed."""

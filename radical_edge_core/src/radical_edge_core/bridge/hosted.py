@@ -33,12 +33,14 @@ class HostedEdge:
         folder: Path,
         registry: Registry,
         note: Callable[[str, bytes], None],
+        last_event: Callable[[str], tuple[str, int]],
         found: Collection[EntryPoint] | None = None,
     ) -> None:
         self._config = config
         self._folder = folder
         self._registry = registry
         self._note = note
+        self._last_event = last_event
         self._found = found
         self._runtime: EdgeRuntime | None = None
         self._joined: asyncio.Task[None] | None = None
@@ -59,11 +61,12 @@ class HostedEdge:
         )
         near = self._near = Connection(Mux(opens=True), note=lambda payload: self._note(HOSTED, payload))
         far = Connection(Mux(opens=False), note=lambda payload: runtime.take(decode_note(payload)))
+        await runtime.open()
         runtime.load(self._found)
         runtime.prepare(far)
         self._joined = asyncio.get_running_loop().create_task(join(near, far))
         self._registry.attach(HOSTED, near)
-        runtime.connected(far)
+        runtime.connected(far, *self._last_event(HOSTED))
         runtime.start()
 
     async def stop(self) -> None:

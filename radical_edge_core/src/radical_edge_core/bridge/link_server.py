@@ -113,7 +113,7 @@ class LinkServer:
         door: Checks join tokens and credentials.
         instance: This process; a channel resumes only within it.
         note: Called with the edge's name and each note's payload.
-        event_seq: Returns the last event number held of an edge, -1 for none.
+        last_event: Returns epoch and number of the last event held of an edge.
         window: Credit of a stream, bytes.
         leftovers: Takes what an edge still sends after its link was ended.
         patience: How long edges are waited for.
@@ -126,7 +126,7 @@ class LinkServer:
         *,
         instance: str,
         note: Callable[[str, bytes], None],
-        event_seq: Callable[[str], int],
+        last_event: Callable[[str], tuple[str, int]],
         window: int,
         max_streams: int,
         leftovers: Leftovers,
@@ -136,7 +136,7 @@ class LinkServer:
         self._door = door
         self._instance = instance
         self._note = note
-        self._event_seq = event_seq
+        self._last_event = last_event
         self._window = window
         self._max_streams = max_streams
         self._leftovers = leftovers
@@ -248,6 +248,7 @@ class LinkServer:
         if carrier is None or ended is None:
             raise RuntimeError("a link is carried without having been taken over")
         try:
+            event_epoch, event_seq = self._last_event(hello.name)
             welcome = Welcome(
                 protocol=protocol,
                 instance=self._instance,
@@ -255,7 +256,8 @@ class LinkServer:
                 received=link.tunnel.channel.received,
                 credential=credential,
                 clock=time.time(),
-                event_seq=self._event_seq(hello.name),
+                event_epoch=event_epoch,
+                event_seq=event_seq,
                 window=self._window,
             )
             await socket.send(encode(FrameType.WELCOME, payload=encode_head(welcome)))

@@ -75,7 +75,8 @@ class LinkClient:
         host: Told in the hello.
         window: Credit of one stream, bytes.
         begin: Called with each new connection before it carries anything; returns nothing.
-        up: Called when a new channel is established; ``note`` payloads may be sent from then on.
+        up: Called when a new channel is established, with epoch and number of the last event that the bridge
+            holds; notes may be sent from then on.
         note: Called with each note's payload.
         takeover: Told in the hello.
         patience: How long the bridge is waited for.
@@ -89,7 +90,7 @@ class LinkClient:
         *,
         window: int,
         begin: Callable[[Connection], None],
-        up: Callable[[Connection], None],
+        up: Callable[[Connection, str, int], None],
         down: Callable[[], None],
         note: Callable[[bytes], None],
         takeover: bool = False,
@@ -211,7 +212,7 @@ class LinkClient:
         self._begin(connection)
         self._tunnel = Tunnel(connection, channel)
         self._next = self._patience.channel(secrets.token_hex(8))
-        self._up(connection)
+        self._up(connection, welcome.event_epoch, welcome.event_seq)
         return self._tunnel
 
     def _hello(self, channel: Channel) -> Hello:

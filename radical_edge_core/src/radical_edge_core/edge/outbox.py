@@ -1,98 +1,147 @@
 """
 Events on their way to the bridge.
 
-Every durable event has a number in this process's epoch and is kept until the bridge says that it holds it; what a
-lost link may have swallowed is sent again over the next one, and the bridge keeps each number once. At most
-``IN_FLIGHT`` events are unacknowledged on the wire: a plugin that floods fills its own share of this queue, not the
-link. Ephemeral events are sent once or, without a link, not at all.
+A durable event gets its number by being written to the journal; only then is it sent, and it stays there until an hour
+after the bridge has confirmed it. A new link begins where the bridge's welcome says that it left off. In memory are
+at most ``IN_FLIGHT`` events, the ones on the wire and next in line: a plugin that floods, or a bridge that is away for
+days, fills the journal up to its bound and nothing else. Ephemeral events are sent once or, without a link, not at all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-import threading
+import sqlite3
 from collections import deque
 from collections.abc import Callable
-from typing import Final, TypeVar
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Final, NamedTuple, TypeVar
 
 from radical_edge_core.codec import dumps
+from radical_edge_core.crash_points import crash_point
+from radical_edge_core.edge.journal import Journal
+from radical_edge_core.errors import EdgeError, Overloaded, TooLarge
 from radical_edge_core.link.notes import Event, encode_note
 from radical_edge_core.wire.connection import Connection
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 IN_FLIGHT: Final = 1024
-MAX_EVENTS: Final = 20_000
-MAX_BYTES: Final = 32 * 1024 * 1024
+MAX_WAITING: Final = 100_000
 MAX_EVENT: Final = 256 * 1024
-_PER_TURN: Final = 256
+_ACK_EVERY_S: Final = 1.0
+_RETRY_S: Final = 1.0
+
+
+class _Row(NamedTuple):
+    seq: int
+    plugin: str
+    topic: str
+    owner: str
+    data: bytes
 
 
 class Outbox:
-    """The events of one edge process; ``publish`` may be called from any thread."""
+    """
+    The events of one edge; ``publish`` may be called from any thread.
 
-    def __init__(self) -> None:
-        self.epoch = secrets.token_hex(6)
-        self.dropped = 0
+    Args:
+        journal: Opened by ``start``.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-        self._handed: deque[Event] = deque()
-        self._scheduled = False
-        self._next = 0
-        self._kept: deque[tuple[int, bytes]] = deque()
-        self._bytes = 0
-        self._sent = -1
-        self._acked = -1
+        self._ready: deque[tuple[int, bytes]] = deque()
+        self._loaded = 0
+        self._newest = 0
+        self._sent = 0
+        self._acked = 0
+        self._waiting = 0
         self._link: Connection | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._acking: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Find what an earlier process left unsent."""
+        self._acked, self._newest, self._waiting = await self._journal.run(_begin)
+        self._loaded = self._sent = self._acked
 
     @property
     def unacknowledged(self) -> int:
         """How many durable events the bridge has not confirmed."""
-        return len(self._kept) + len(self._handed)
+        return self._waiting
 
-    def publish(self, plugin: str, topic: str, data: object, owner: str, durable: bool) -> None:
+    def publish(
+        self, plugin: str, topic: str, data: object, owner: str, durable: bool, once: str | None = None
+    ) -> Future[None]:
         """
         Take one event.
 
-        It is dropped, and counted, where it is larger than 256 KiB or the queue is full: a plugin must not be able to
-        fill the edge's memory.
+        Args:
+            plugin: Its public name.
+            topic: The plugin's topic.
+            owner: The subject that sees it; empty: whoever may read the plugin.
+            data: JSON values, or records that have a JSON form.
+            durable: Kept and replayed; else sent once, the newest of its topic only.
+            once: An event of this plugin with the same mark is kept once, however often it is published.
+
+        Returns:
+            Done when the event is in the journal (or is there already); it raises what kept it from being written.
+
+        Raises:
+            TooLarge: The event has more than 256 KiB.
+            Overloaded: 100,000 events wait for the bridge already; nothing was dropped.
         """
         encoded = dumps(data)
-        with self._lock:
-            full = self.unacknowledged >= MAX_EVENTS or self._bytes + len(encoded) > MAX_BYTES
-            if (full and durable) or len(encoded) > MAX_EVENT:
-                self._drop(plugin, topic, len(encoded))
-                return
-            seq = self._next if durable else 0
-            if durable:
-                self._next += 1
-                self._bytes += len(encoded)
-            elif len(self._handed) > MAX_EVENTS:
-                return
+        if len(encoded) > MAX_EVENT:
+            raise TooLarge(f"an event of topic {topic!r} has {len(encoded)} bytes, more than {MAX_EVENT}")
+        if not durable:
             event = Event(
-                epoch=self.epoch,
-                seq=seq,
+                epoch=self._journal.epoch,
+                seq=0,
                 plugin=plugin,
                 topic=topic,
                 owner=owner,
-                durable=durable,
+                durable=False,
                 data=encoded,
             )
-            self._handed.append(event)
-            if not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon_threadsafe(self._take)
+            self._loop.call_soon_threadsafe(self._send_once, event)
+            done: Future[None] = Future()
+            done.set_result(None)
+            return done
+        if self._waiting >= MAX_WAITING:
+            raise Overloaded(
+                f"{self._waiting} events wait for the bridge; try again once it is back", retry_after_s=5
+            )
+        self._waiting += 1
+        row = (plugin, topic, owner, encoded, once)
+        answer: Future[None] = Future()
+        kept = self._journal.submit(lambda db: _insert(db, row))
+        kept.add_done_callback(lambda done: self._kept(done, row, answer))
+        return answer
 
     def in_loop(self, function: Callable[[T], None], value: T) -> None:
         """Call a function in the loop, from whichever thread this is."""
         self._loop.call_soon_threadsafe(function, value)
 
-    def attach(self, link: Connection) -> None:
-        """A new link is up: send what the bridge has not confirmed, from its beginning."""
+    def attach(self, link: Connection, epoch: str, seq: int) -> None:
+        """
+        A new link is up: go on where the bridge left off.
+
+        Args:
+            link: What carries the events.
+            epoch: The epoch of the last event that the bridge holds of this edge, as its welcome says.
+            seq: The number of that event.
+        """
         self._link = link
-        self._sent = self._acked
+        held = seq if epoch == self._journal.epoch else 0
+        self._ready.clear()
+        self._loaded = self._sent = held
+        if held > self._acked:
+            self.acknowledged(epoch, held)
+        self._acked = held
         self._pump()
 
     def detach(self) -> None:
@@ -101,45 +150,135 @@ class Outbox:
 
     def acknowledged(self, epoch: str, seq: int) -> None:
         """The bridge holds all events of this epoch up to ``seq``."""
-        if epoch != self.epoch:
+        if epoch != self._journal.epoch or seq <= self._acked:
             return
-        with self._lock:
-            while self._kept and self._kept[0][0] <= seq:
-                self._bytes -= len(self._kept.popleft()[1])
-        self._acked = max(self._acked, seq)
+        self._acked = seq
+        while self._ready and self._ready[0][0] <= seq:
+            self._ready.popleft()
+        if self._acking is None:
+            self._acking = self._loop.call_later(_ACK_EVERY_S, self._write_ack)
         self._pump()
 
-    def _take(self) -> None:
-        """Number of events per turn of the loop is bounded, so that a flood leaves room for everything else."""
-        for _ in range(_PER_TURN):
-            with self._lock:
-                if not self._handed:
-                    self._scheduled = False
-                    break
-                event = self._handed.popleft()
-                note = encode_note(event)
-                if event.durable:
-                    self._bytes += len(note) - len(event.data)
-                    self._kept.append((event.seq, note))
-            if not event.durable and self._link is not None:
-                self._link.notify(note)
+    def stop(self) -> None:
+        """Write down what was confirmed last."""
+        if self._acking is not None:
+            self._acking.cancel()
+            self._write_ack()
+        if self._loading is not None:
+            self._loading.cancel()
+
+    # In the journal's thread.
+
+    def _kept(
+        self, done: Future[int | None], row: tuple[str, str, str, bytes, str | None], answer: Future[None]
+    ) -> None:
+        error = done.exception()
+        with suppress(
+            RuntimeError
+        ):  # the loop is closed; the event is in the journal, and the next process sends it
+            self._loop.call_soon_threadsafe(self._take, None if error is not None else done.result(), row)
+        if error is not None:
+            answer.set_exception(error)
         else:
-            self._loop.call_soon(self._take)
+            crash_point("event.kept")
+            answer.set_result(None)
+
+    # In the loop.
+
+    def _take(self, seq: int | None, row: tuple[str, str, str, bytes, str | None]) -> None:
+        if seq is None:
+            self._waiting -= 1  # it was there already, or could not be written
+            return
+        behind = self._loaded < self._newest
+        self._newest = seq
+        if not behind and len(self._ready) < IN_FLIGHT:
+            self._ready.append((seq, self._note(_Row(seq, *row[:4]))))
+            self._loaded = seq
         self._pump()
+
+    def _send_once(self, event: Event) -> None:
+        if self._link is not None:
+            self._link.notify(encode_note(event))
 
     def _pump(self) -> None:
-        if self._link is None or not self._kept:
+        if self._link is None:
             return
-        first = self._kept[0][0]
-        limit = min(self._acked + IN_FLIGHT, self._kept[-1][0])
-        for seq in range(max(self._sent + 1, first), limit + 1):
-            self._link.notify(self._kept[seq - first][1])
-            self._sent = seq
+        for seq, note in self._ready:
+            if seq > self._sent:
+                self._link.notify(note)
+                self._sent = seq
+        if self._loaded < self._newest and len(self._ready) < IN_FLIGHT // 2 and self._loading is None:
+            self._loading = self._loop.create_task(self._load())
 
-    def _drop(self, plugin: str, topic: str, size: int) -> None:
-        self.dropped += 1
-        if self.dropped & (self.dropped - 1) == 0:  # 1, 2, 4, 8, …: a flood must not flood the log too
-            log.error(
-                "plugin %s: an event of topic %s (%d bytes) was dropped: too large, or too many wait (%d; %d dropped)",
-                plugin, topic, size, self.unacknowledged, self.dropped,
-            )  # fmt: skip
+    async def _load(self) -> None:
+        """Fetch the next events from the journal."""
+        try:
+            after, room = self._loaded, IN_FLIGHT - len(self._ready)
+            try:
+                rows = await self._journal.run(lambda db: _after(db, after, room))
+            except (sqlite3.Error, EdgeError) as exc:
+                log.warning("the journal can't be read now: %s; trying again", exc)
+                await asyncio.sleep(_RETRY_S)
+                return
+            if after != self._loaded:
+                return  # a new link began elsewhere meanwhile
+            for row in rows:
+                self._ready.append((row.seq, self._note(row)))
+            self._loaded = rows[-1].seq if rows else self._newest
+        finally:
+            self._loading = None
+            self._loop.call_soon(self._pump)
+
+    def _note(self, row: _Row) -> bytes:
+        return encode_note(
+            Event(
+                epoch=self._journal.epoch,
+                seq=row.seq,
+                plugin=row.plugin,
+                topic=row.topic,
+                owner=row.owner,
+                durable=True,
+                data=row.data,
+            )
+        )
+
+    def _write_ack(self) -> None:
+        self._acking = None
+        seq, now = self._acked, self._journal.clock()
+        done = self._journal.submit(lambda db: _acknowledge(db, seq, now))
+        done.add_done_callback(self._counted)
+
+    def _counted(self, done: Future[int]) -> None:
+        if done.exception() is None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._count, done.result())
+
+    def _count(self, confirmed: int) -> None:
+        self._waiting = max(0, self._waiting - confirmed)
+
+
+def _begin(db: sqlite3.Connection) -> tuple[int, int, int]:
+    (acked,) = db.execute("SELECT max(seq) FROM outbox WHERE acked IS NOT NULL").fetchone()
+    known = db.execute("SELECT seq FROM sqlite_sequence WHERE name='outbox'").fetchone()
+    (waiting,) = db.execute("SELECT count(*) FROM outbox WHERE acked IS NULL").fetchone()
+    newest = known[0] if known else 0
+    return acked or (0 if waiting else newest), newest, waiting
+
+
+def _insert(db: sqlite3.Connection, row: tuple[str, str, str, bytes, str | None]) -> int | None:
+    """Return the event's number; ``None`` where one of the same mark is there already."""
+    cursor = db.execute(
+        "INSERT OR IGNORE INTO outbox (plugin, topic, owner, data, once) VALUES (?,?,?,?,?)", row
+    )
+    return cursor.lastrowid if cursor.rowcount else None
+
+
+def _after(db: sqlite3.Connection, seq: int, limit: int) -> list[_Row]:
+    rows = db.execute(
+        "SELECT seq, plugin, topic, owner, data FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+    )
+    return [_Row(*row) for row in rows]
+
+
+def _acknowledge(db: sqlite3.Connection, seq: int, now: float) -> int:
+    return db.execute("UPDATE outbox SET acked=? WHERE seq<=? AND acked IS NULL", (now, seq)).rowcount

@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final, Literal
@@ -19,7 +20,10 @@ from typing import Final, Literal
 from attrs import field, frozen
 
 from radical_edge_core import __version__
+from radical_edge_core.edge.documents import Documents, SessionKeeper
 from radical_edge_core.edge.identity import HostIdentity
+from radical_edge_core.edge.journal import Journal
+from radical_edge_core.edge.keys import KeyTable
 from radical_edge_core.edge.outbox import Outbox
 from radical_edge_core.errors import NotFound
 from radical_edge_core.hooks.calls import Hooks
@@ -38,6 +42,7 @@ from radical_edge_core.wire.connection import Connection
 log = logging.getLogger(__name__)
 _SWEEP_S: Final = 60.0
 _SETTLE_S: Final = 0.05
+_FINISH_S: Final = 5.0
 
 
 @frozen(kw_only=True)
@@ -64,16 +69,28 @@ class EdgeRuntime:
 
     def __init__(self, setup: EdgeSetup) -> None:
         self.setup = setup
-        self.outbox = Outbox()
+        self.journal = Journal(setup.state_dir)
+        self.outbox = Outbox(self.journal)
         self.hooks = Hooks()
+        self._keys = KeyTable(self.journal)
         self.plugins = PluginManager(
-            context_for=self._context, wanted=setup.wanted, changed=self._reported, hooks=self.hooks
+            context_for=self._context,
+            wanted=setup.wanted,
+            changed=self._reported,
+            hooks=self.hooks,
+            sessions=lambda name: SessionKeeper(self.journal, name),
+            calls=self._keys,
         )
         self._link: Connection | None = None
         self._wanted_topics: frozenset[str] = frozenset()
         self._on_listening: dict[str, list[Callable[[], None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._announcing: asyncio.TimerHandle | None = None
+
+    async def open(self) -> None:
+        """Open the journal; before anything else that waits."""
+        await self.journal.start()
+        await self.outbox.start()
 
     def load(self, found: Collection[EntryPoint] | None = None) -> list[PluginReport]:
         """Import and create what is installed (or named by ``found``); nothing is started yet."""
@@ -93,7 +110,8 @@ class EdgeRuntime:
         await self._tasks[0]
 
     async def stop(self) -> None:
-        """Stop the plugins, in reverse order and bounded in time."""
+        """Finish the calls that carry a key, stop the plugins in reverse order and close the journal; all bounded."""
+        await self._keys.finish(_FINISH_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -101,6 +119,8 @@ class EdgeRuntime:
         self.plugins.watchdog.stop()
         if self._announcing is not None:
             self._announcing.cancel()
+        self.outbox.stop()
+        await asyncio.to_thread(self.journal.close)
 
     def unfinished(self) -> list[str]:
         """Return a line for each piece of work that goes on when the edge stops."""
@@ -128,11 +148,11 @@ class EdgeRuntime:
         """Serve this edge's plugins over a new connection."""
         connect(self, connection)
 
-    def connected(self, connection: Connection) -> None:
-        """The connection is up: announce, and send the events that wait."""
+    def connected(self, connection: Connection, epoch: str, seq: int) -> None:
+        """The connection is up: announce, and send the events after the last one that the bridge holds."""
         self._link = connection
         self._announce()
-        self.outbox.attach(connection)
+        self.outbox.attach(connection, epoch, seq)
 
     def disconnected(self) -> None:
         """The connection is gone for good."""
@@ -218,8 +238,9 @@ class EdgeRuntime:
             await asyncio.sleep(_SWEEP_S)
             try:
                 await self.plugins.sweep()
+                await self.journal.prune()
             except Exception:
-                log.exception("idle sessions could not be ended")
+                log.exception("what is too old could not be dropped")
 
     def _context(self, name: str) -> PluginContext:
         setup = self.setup
@@ -234,12 +255,16 @@ class EdgeRuntime:
             publish=self._publish,
             listening=lambda plugin, topic: f"{plugin}/{topic}" in self._wanted_topics,
             on_listening=lambda plugin, callback: self._on_listening.setdefault(plugin, []).append(callback),
+            documents=Documents(self.journal, name),
         )
 
-    def _publish(self, plugin: str, topic: str, data: object, owner: str, durable: bool) -> None:
-        self.outbox.publish(plugin, topic, data, owner, durable)
+    def _publish(
+        self, plugin: str, topic: str, data: object, owner: str, durable: bool, once: str | None = None
+    ) -> Future[None]:
+        kept = self.outbox.publish(plugin, topic, data, owner, durable, once)
         event = EdgeEvent(
             edge=self.setup.name, plugin=plugin, topic=topic, data=data, owner=owner, durable=durable
         )
         if self.hooks.has_observers("edge_event"):
             self.outbox.in_loop(self.hooks.edge_event, event)
+        return kept

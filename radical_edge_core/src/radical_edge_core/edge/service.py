@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import attrs
 
 from radical_edge_core.config import ConfigError, read_table
 from radical_edge_core.edge.config import EdgeConfig
@@ -110,6 +113,7 @@ def build(
 async def run(config: EdgeConfig, runtime: EdgeRuntime, link: LinkClient, stopping: asyncio.Event) -> int:
     """Run an edge whose plugins are loaded, until it ends or ``stopping`` is set; returns the exit code."""
     loop = asyncio.get_running_loop()
+    await runtime.open()
     linked = loop.create_task(link.run())
     asked = loop.create_task(stopping.wait())
     # Plugins start once the edge has registered, or at once where the bridge is away: jobs are to be looked after.
@@ -161,14 +165,20 @@ async def _finish(config: EdgeConfig, runtime: EdgeRuntime) -> None:
 
 async def list_plugins(config: EdgeConfig, folder: Path, file: Path) -> int:
     """Print each installed plugin with what becomes of it; returns 1 where any failed."""
-    runtime = EdgeRuntime(_setup(config, folder, file))
-    runtime.load()
-    runtime.start()
-    try:
-        await runtime.started()
-        reports = runtime.plugins.reports()
-    finally:
-        await runtime.stop()
+    with tempfile.TemporaryDirectory(prefix="radical-edge-") as scratch:
+        # Not the edge's own folders: what is only looked at must not change, and an edge may be running on them.
+        setup = attrs.evolve(
+            _setup(config, folder, file), state_dir=Path(scratch), job_dir=Path(scratch) / "jobs"
+        )
+        runtime = EdgeRuntime(setup)
+        await runtime.open()
+        runtime.load()
+        runtime.start()
+        try:
+            await runtime.started()
+            reports = runtime.plugins.reports()
+        finally:
+            await runtime.stop()
     rows = [("PLUGIN", "STATUS", "DISTRIBUTION", "VERSION", "REASON")]
     rows += [(r.name, r.status, r.distribution or "-", r.version or "-", r.reason) for r in reports]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

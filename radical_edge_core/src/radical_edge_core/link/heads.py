@@ -103,7 +103,7 @@ class Welcome:
         resumed: Whether this continues a channel the bridge has already welcomed.
         received: Number of the last message the bridge's channel has.
         credential: The edge's new credential, if it joined with a token.
-        event_seq: Last event of this edge that the bridge has; -1 if it has none.
+        event_epoch, event_seq: Last event of this edge that the bridge has; empty and -1 if it has none.
         window: Bytes a stream may send the bridge ahead of credit.
     """
 
@@ -113,6 +113,7 @@ class Welcome:
     received: int = field(validator=ge(0))
     credential: str | None
     clock: float
+    event_epoch: str = ""
     event_seq: int = -1
     window: int = field(default=DEFAULT_WINDOW, validator=[ge(1), le(MAX_WINDOW)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, ClassVar, Final
 
 from starlette.routing import BaseRoute
@@ -99,6 +100,23 @@ class Plugin:
         """Return what GET ``health`` shows beside the standard fields; ``status`` may be replaced."""
         return {}
 
+    async def adopt(self, key: str, operation_name: str) -> object | None:
+        """
+        Return the answer of an earlier attempt at an operation declared ``retry="adopt"``.
+
+        Asked in the caller's context, when the same key comes again and nobody knows how the first attempt ended.
+
+        Args:
+            key: The caller's ``Idempotency-Key``.
+            operation_name: Which operation was attempted.
+
+        Returns:
+            What the operation would have returned; ``None`` where the attempt took no effect and never will: the
+            operation is run then.
+        """
+        del key, operation_name
+        return None
+
     def unfinished(self) -> Sequence[str]:
         """Return a line for each piece of work that goes on when the plugin stops, such as a local job."""
         return ()
@@ -139,7 +157,7 @@ class Plugin:
         """
         return self.sessions.get(sid, current_caller().subject)
 
-    def notify(self, topic: str, data: object, owner: str = "") -> None:
+    def notify(self, topic: str, data: object, owner: str = "", *, once: str | None = None) -> Future[None]:
         """
         Publish an event; may be called from any thread.
 
@@ -147,9 +165,19 @@ class Plugin:
             topic: One of ``topics``; any other counts as durable.
             data: JSON values, or records that have a JSON form.
             owner: The subject that sees it; empty: whoever may read this plugin.
+            once: An event with the same mark is kept once, however often it is published: by a plugin that tells
+                again, after a crash, what it may have told before.
+
+        Returns:
+            Done once a durable event is kept and can't get lost any more; it raises what hindered that.
+
+        Raises:
+            TooLarge: The event has more than 256 KiB.
+            Overloaded: Too many events wait for the bridge already.
         """
         durable = self.topics.get(topic, "durable") == "durable"
-        self.context.publish(self.name, topic, data, owner, durable)
+        more = {} if once is None else {"once": once}
+        return self.context.publish(self.name, topic, data, owner, durable, **more) or _kept()
 
     def run_in_background(self, name: str, main: Main) -> None:
         """Run ``main()`` as this plugin's task: a crash is logged and shown in ``health``, a stop ends it."""
@@ -194,3 +222,10 @@ def operations_of(cls: type[Plugin]) -> Mapping[str, Operation]:
             raise PluginDefinitionError(f"{label}: {claimed[shape]!r} and {name!r} claim one path")
         claimed[shape] = name
     return found
+
+
+def _kept() -> Future[None]:
+    """Return what stands for an event that the host keeps nothing of."""
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple, Protocol
 
 from attrs import frozen
 
@@ -34,7 +35,30 @@ class OperationCall:
     key: str | None
 
 
+class Answer(NamedTuple):
+    """What a call is answered: an HTTP status and a JSON document."""
+
+    status: int
+    body: bytes
+
+
 Announce = Callable[[OperationCall], None]
+Act = Callable[[], Awaitable[Answer]]
+Adopt = Callable[[], Awaitable[Answer | None]]
+
+
+class KeepsCalls(Protocol):
+    """Remembers calls that carry a key, so that each takes effect once."""
+
+    async def answer(self, call: OperationCall, act: Act, adopt: Adopt) -> Answer:
+        """
+        Answer a call that carries a key: act, or tell what came of it before.
+
+        Args:
+            call: What is called.
+            act: Runs the operation.
+            adopt: Asks the plugin what became of an earlier attempt; ``None``: it never began.
+        """
 
 
 async def run_call(
@@ -42,9 +66,6 @@ async def run_call(
 ) -> object:
     """
     Carry out one call: tell the observers, then run the operation.
-
-    Everything that must happen once per call, or instead of it, belongs here: this is where a journal of keys
-    wraps ``invoke``.
 
     Args:
         call: What is called, by whom.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from radical_edge_core.caller import Caller
+from radical_edge_core.plugin.keeping import KeepsDocuments
 
 
 @frozen(kw_only=True)
@@ -25,7 +27,8 @@ class PluginContext:
         state_dir: The plugin's own folder (mode 0700, exists).
         job_dir: Where job folders are made; on a shared file system where a scheduler needs one.
         monotonic: The clock that idle times are measured with.
-        publish: ``(plugin, topic, data, owner, durable)``; may be called from any thread.
+        publish: ``(plugin, topic, data, owner, durable, once=None)``; may be called from any thread, see
+            ``Plugin.notify``.
         listening: ``(plugin, topic)``; whether anybody listens to an ephemeral topic.
         on_listening: ``(plugin, callback)``; the callback runs in the loop whenever ``listening`` may have
             changed.
@@ -37,10 +40,11 @@ class PluginContext:
     state_dir: Path
     job_dir: Path
     monotonic: Callable[[], float]
-    publish: Callable[[str, str, object, str, bool], None]
+    publish: Callable[..., Future[None] | None]
     listening: Callable[[str, str], bool]
     on_listening: Callable[[str, Callable[[], None]], None]
     name: str = ""
+    documents: KeepsDocuments | None = None
 
 
 CALLER: ContextVar[Caller] = ContextVar("radical_edge_caller")

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 CONTRACT = "radical.edge.ui/1"
 
 
-def describe(plugin: Plugin, operations: Mapping[str, Operation]) -> dict[str, object]:
+def describe(
+    plugin: Plugin, operations: Mapping[str, Operation], *, repeatable: bool = False
+) -> dict[str, object]:
     """
     Return a plugin's description: contract ``radical.edge.ui/1``.
 
     Args:
         plugin: What is described.
         operations: All its operations, the standard ones too.
+        repeatable: Whether the host remembers keys, so that a mutating call may be sent again with the same one.
     """
     names = list(operations)
     options = options_class_of(type(plugin))
@@ -36,6 +39,10 @@ def describe(plugin: Plugin, operations: Mapping[str, Operation]) -> dict[str, o
         name: _operation(operations[name], inputs[index], {} if name in streams else made.outputs[index])
         for index, name in enumerate(names)
     }
+    if repeatable:
+        for name in names:
+            if operations[name].effect != "read" and name not in streams:
+                described[name]["repeat"] = True
     session_options = made.inputs[-1] if options else None
     document: dict[str, object] = {
         "contract": CONTRACT,

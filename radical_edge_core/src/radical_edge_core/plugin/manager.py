@@ -16,16 +16,21 @@ from typing import Any, Final
 
 import attrs
 
+from radical_edge_core.codec import loads
+from radical_edge_core.converter import parse
 from radical_edge_core.errors import PluginUnavailable
 from radical_edge_core.hooks.calls import Hooks
 from radical_edge_core.plugin.base import Plugin
 from radical_edge_core.plugin.body import BODY_LIMIT
 from radical_edge_core.plugin.bounded import Step, bounded
+from radical_edge_core.plugin.call import KeepsCalls
 from radical_edge_core.plugin.context import PluginContext
+from radical_edge_core.plugin.keeping import KeepsSessions
 from radical_edge_core.plugin.loader import GROUPS, Wanted, guarded, installed, load_hooks, reason_of
 from radical_edge_core.plugin.mount import PluginApp
 from radical_edge_core.plugin.mounted import MountedPlugin
 from radical_edge_core.plugin.report import PluginReport
+from radical_edge_core.plugin.standard import options_class_of
 from radical_edge_core.plugin.watchdog import Watchdog
 
 START_DEADLINE_S: Final = 120.0
@@ -47,6 +52,8 @@ class PluginManager:
         start_deadline_s: How long ``Plugin.start`` may take.
         stop_deadline_s: How long each step of a plugin's stop may take.
         body_limit: Bytes that an operation's body may have.
+        sessions: Returns what keeps the sessions of the plugin of a name across restarts.
+        calls: Remembers calls that carry a key.
 
     Attributes:
         hooks: As given.
@@ -64,6 +71,8 @@ class PluginManager:
         start_deadline_s: float = START_DEADLINE_S,
         stop_deadline_s: float = STOP_DEADLINE_S,
         body_limit: int = BODY_LIMIT,
+        sessions: Callable[[str], KeepsSessions] | None = None,
+        calls: KeepsCalls | None = None,
     ) -> None:
         self.hooks = hooks or Hooks()
         self.watchdog = watchdog or Watchdog()
@@ -73,6 +82,8 @@ class PluginManager:
         self._start_deadline_s = start_deadline_s
         self._stop_deadline_s = stop_deadline_s
         self._body_limit = body_limit
+        self._sessions = sessions
+        self._calls = calls
         self._mounted: dict[str, MountedPlugin] = {}
         self._others: list[PluginReport] = []
         self._started: list[MountedPlugin] = []
@@ -190,11 +201,16 @@ class PluginManager:
         async def begin() -> None:
             with self.watchdog.running(f"{plugin.name}.start"):
                 await plugin.start()
+            if self._sessions is not None:
+                plugin.sessions.keeper = self._sessions(plugin.name)
+                if back := await plugin.sessions.restore_all(partial(_options, plugin)):
+                    log.info("plugin %s: %d sessions are back", plugin.name, back)
             item.app = PluginApp(
                 plugin,
                 announce=self.hooks.edge_call,
                 running=self.watchdog.running,
                 body_limit=self._body_limit,
+                calls=self._calls,
             )
 
         error = await bounded(begin, self._start_deadline_s, f"start of {plugin.name}")
@@ -215,6 +231,12 @@ class PluginManager:
     def _report(self, item: MountedPlugin, **fields: Any) -> None:
         item.report = attrs.evolve(item.report, **fields)
         self._changed(item.report)
+
+
+def _options(plugin: Plugin, raw: bytes | None) -> object | None:
+    """Make the options of a kept session."""
+    cls = options_class_of(type(plugin))
+    return None if raw is None or cls is None else parse(loads(raw), cls, plugin.converter)
 
 
 def _restated(report: PluginReport, **fields: Any) -> PluginReport:

@@ -23,13 +23,19 @@ from radical_edge_core.errors import Forbidden, MethodNotAllowed, NotFound
 from radical_edge_core.plugin.arguments import read_arguments
 from radical_edge_core.plugin.base import Plugin
 from radical_edge_core.plugin.body import BODY_LIMIT
-from radical_edge_core.plugin.call import Announce, OperationCall, run_call
+from radical_edge_core.plugin.call import Announce, Answer, KeepsCalls, OperationCall, run_call
 from radical_edge_core.plugin.context import CALLER
 from radical_edge_core.plugin.describe import describe
 from radical_edge_core.plugin.documents import NAMES, Documents
 from radical_edge_core.plugin.operation import Operation
 from radical_edge_core.plugin.paths import canonical_path
-from radical_edge_core.plugin.problems import contained, is_cancellation, problem_response, send_response
+from radical_edge_core.plugin.problems import (
+    PROBLEM_TYPE,
+    contained,
+    is_cancellation,
+    problem_response,
+    send_response,
+)
 from radical_edge_core.plugin.routing import Match, RouteTable
 from radical_edge_core.plugin.standard import StandardOperations
 from radical_edge_core.plugin.stream import StreamAnswer
@@ -47,6 +53,7 @@ class PluginApp:
         announce: Fires the hook ``edge_call``; must not raise.
         running: Marks an operation as running in the event loop, for the watchdog.
         body_limit: Bytes that an operation's body may have.
+        calls: Remembers calls that carry a key; without it a key means nothing.
 
     Attributes:
         plugin: What is served.
@@ -61,9 +68,11 @@ class PluginApp:
         announce: Announce = lambda _call: None,
         running: Running = lambda _name: nullcontext(),
         body_limit: int = BODY_LIMIT,
+        calls: KeepsCalls | None = None,
     ) -> None:
         self.plugin = plugin
-        self.description = describe(plugin, plugin.operations)
+        self.description = describe(plugin, plugin.operations, repeatable=calls is not None)
+        self._calls = calls
         self._announce = announce
         self._running = running
         self._body_limit = body_limit
@@ -143,13 +152,38 @@ class PluginApp:
             ),
             key=caller.idempotency_key,
         )
-        with self._target(call) as target, self._running(label) if operation.is_async else nullcontext():
-            result: Any = await run_call(call, functools.partial(self._invoke, target, call), self._announce)
+        with self._target(call) as target, self._running(label) if operation.hints.stream else nullcontext():
             if operation.hints.stream is not None:
-                answer = StreamAnswer(send, operation.hints.stream)
-                await answer.run(result, head_only=request.method == "HEAD")
+                result: Any = await run_call(
+                    call, functools.partial(self._invoke, target, call), self._announce
+                )
+                streamed = StreamAnswer(send, operation.hints.stream)
+                await streamed.run(result, head_only=request.method == "HEAD")
                 return None
-        return Response(dumps({} if result is None else result), media_type="application/json")
+            if self._calls is None or call.key is None or operation.effect == "read":
+                answer = await self._act(target, call)
+            else:
+                answer = await self._calls.answer(
+                    call, functools.partial(self._act, target, call), functools.partial(self._adopt, call)
+                )
+        kind = "application/json" if answer.status < 400 else PROBLEM_TYPE
+        return Response(answer.body, status_code=answer.status, media_type=kind)
+
+    async def _act(self, target: object, call: OperationCall) -> Answer:
+        """Run an operation and return its answer; what the session has become is kept before anybody hears of it."""
+        with (
+            self._running(f"{call.plugin}.{call.operation.name}")
+            if call.operation.is_async
+            else nullcontext()
+        ):
+            result = await run_call(call, functools.partial(self._invoke, target, call), self._announce)
+        if call.operation.owner == "session" and call.operation.effect != "read":
+            await self.plugin.sessions.persist(str(call.sid))
+        return Answer(200, dumps({} if result is None else result))
+
+    async def _adopt(self, call: OperationCall) -> Answer | None:
+        result = await self.plugin.adopt(str(call.key), call.operation.name)
+        return None if result is None else Answer(200, dumps(result))
 
     async def _invoke(self, target: object, call: OperationCall) -> Any:
         arguments: Mapping[str, object] = call.arguments

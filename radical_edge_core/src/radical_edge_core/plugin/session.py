@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
@@ -73,14 +74,16 @@ class PluginSession:
 
     def snapshot(self) -> object | None:
         """
-        Return, as JSON values, what ``restore`` needs after a restart; ``None``: the session ends with the
-        process.
+        Return, as JSON values, what ``restore`` needs after a restart of the edge.
+
+        Asked when the session opens and after each operation that is no read. ``None``: the session ends with the
+        process. The default suits a session that has no state of its own beside its options.
         """
-        return None
+        return {}
 
     def restore(self, data: object) -> None:
         """Take back what ``snapshot`` returned; called before ``open`` in the new process."""
 
-    def notify(self, topic: str, data: object) -> None:
-        """Publish an event to the session's owner; may be called from any thread."""
-        self.plugin.notify(topic, data, owner=self.owner)
+    def notify(self, topic: str, data: object, *, once: str | None = None) -> Future[None]:
+        """Publish an event to the session's owner; see ``Plugin.notify``."""
+        return self.plugin.notify(topic, data, owner=self.owner, once=once)

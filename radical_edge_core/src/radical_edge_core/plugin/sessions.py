@@ -17,8 +17,10 @@ from contextlib import contextmanager
 
 from attrs import define, field
 
+from radical_edge_core.codec import dumps, loads
 from radical_edge_core.errors import Expired, NotFound, TooManyRequests
 from radical_edge_core.plugin.bounded import bounded
+from radical_edge_core.plugin.keeping import KeepsSessions, KeptSession
 from radical_edge_core.plugin.session import PluginSession, SessionRequest
 
 Create = Callable[[SessionRequest], PluginSession]
@@ -32,6 +34,7 @@ class _Entry:
     request: SessionRequest
     used_at: float
     calls: int = 0
+    saved: bytes | None = None
 
 
 @define
@@ -65,6 +68,7 @@ class SessionTable:
         close_deadline_s: float = 30.0,
     ) -> None:
         self.create = create
+        self.keeper: KeepsSessions | None = None
         self._monotonic = monotonic
         self._idle_timeout_s = idle_timeout_s
         self._max_per_subject = max_per_subject
@@ -136,7 +140,14 @@ class SessionTable:
         """End a session; it is gone at once, whatever its ``close`` does. Raises as ``get`` does."""
         entry = self._find(sid, owner)
         self._forget(entry)
+        await self._drop(entry)
         await self._close(entry)
+
+    async def persist(self, sid: str) -> None:
+        """Keep what a session has become, where it changed; it is on disk when this returns."""
+        entry = self._entries.get(sid)
+        if entry is not None:
+            await self._save(entry)
 
     async def sweep(self, now: float | None = None) -> list[str]:
         """End every session that was idle for too long by ``now``; return their ids."""
@@ -148,6 +159,7 @@ class SessionTable:
         while len(self._expired) > self._remember:
             self._expired.popitem(last=False)
         if idle:
+            await asyncio.gather(*(self._drop(entry) for entry in idle))
             await asyncio.gather(*(self._close(entry) for entry in idle))
         return [entry.request.sid for entry in idle]
 
@@ -162,6 +174,31 @@ class SessionTable:
         for entry in entries:
             self._forget(entry)
         await asyncio.gather(*(self._close(entry) for entry in entries))
+
+    async def restore_all(self, structure: Callable[[bytes | None], object | None]) -> int:
+        """
+        Bring back the sessions of earlier processes, under the same ids; one that can't be is logged and left out.
+
+        Args:
+            structure: Makes the options object from its JSON.
+
+        Returns:
+            How many are back.
+        """
+        if self.keeper is None:
+            return 0
+        back = 0
+        for kept in await self.keeper.load():
+            try:
+                request = SessionRequest(
+                    sid=kept.sid, owner=kept.owner, name=kept.name, options=structure(kept.options)
+                )
+                await self.restore(request, loads(kept.data))
+                self._entries[kept.sid].saved = kept.data
+                back += 1
+            except Exception:  # isolation point: one session that is broken must not take the others along
+                log.exception("session %s can't be brought back", kept.sid)
+        return back
 
     def snapshots(self) -> list[tuple[SessionRequest, object]]:
         """Return what outlives the process: the request and the snapshot of each session that has one."""
@@ -208,7 +245,34 @@ class SessionTable:
             raise
         except BaseException as error:  # a SystemExit that leaves a task would end the process
             raise RuntimeError(f"the session raised {type(error).__name__}") from error
-        return self._keep(session, request)
+        entry = self._keep(session, request)
+        try:
+            await self._save(entry)
+        except BaseException:
+            self._forget(entry)
+            raise
+        return entry
+
+    async def _save(self, entry: _Entry) -> None:
+        if self.keeper is None:
+            return
+        data = entry.session.snapshot()
+        if data is None:
+            return
+        encoded = dumps(data)
+        if encoded != entry.saved:
+            request = entry.request
+            options = None if request.options is None else dumps(request.options)
+            await self.keeper.save(KeptSession(request.sid, request.owner, request.name, options, encoded))
+            entry.saved = encoded
+
+    async def _drop(self, entry: _Entry) -> None:
+        """Forget a session that has ended for good; where that fails it is back after a restart, and expires again."""
+        if self.keeper is not None and entry.saved is not None:
+            try:
+                await self.keeper.forget(entry.request.sid)
+            except Exception:
+                log.exception("the end of session %s can't be kept", entry.request.sid)
 
     def _opened(self, request: SessionRequest, task: asyncio.Task[_Entry]) -> None:
         self._opening.pop(request.sid, None)

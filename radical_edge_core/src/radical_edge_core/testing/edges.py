@@ -61,6 +61,8 @@ class RunningEdge:
         """End it without any goodbye, as a lost process would."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+        if self.runtime is not None:
+            self.runtime.journal.close()  # a process that is gone holds no lock either
 
 
 @asynccontextmanager
@@ -135,7 +137,7 @@ async def running_application(
         this_host(),
         window=window,
         begin=lambda connection: _serve(app, connection),
-        up=lambda _connection: None,
+        up=lambda _connection, _epoch, _seq: None,
         down=lambda: None,
         note=lambda _payload: None,
         patience=patience,

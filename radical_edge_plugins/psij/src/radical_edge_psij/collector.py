@@ -1,8 +1,8 @@
 """
 States in bulk: one look at all jobs that are not over, a few times a second, whoever asks.
 
-Each change is published once, in order. What was published is written down right after, so that the process
-that comes next knows; a crash exactly between the two repeats one event, and none is ever left out.
+Each change is published once, in order. What was published is written down right after it is kept, so that the
+process that comes next knows; a crash exactly between the two publishes it again, and its mark keeps it single.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import TypeVar
 
 import anyio
@@ -25,7 +26,8 @@ from radical_edge_psij.table import JobTable
 
 T = TypeVar("T")
 SCAN_S = 0.25
-Publish = Callable[[Job, Mapping[str, object]], None]
+_KEEP_S = 30.0
+Publish = Callable[[Job, Mapping[str, object]], Future[None]]
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,7 @@ class Collector:
     Args:
         table: The jobs.
         executors: By name.
-        publish: Sends the data of one ``job_status`` event to the job's owner.
+        publish: Sends the data of one ``job_status`` event to the job's owner; done when it is kept.
         scan_s: Seconds between two looks.
     """
 
@@ -115,7 +117,7 @@ class Collector:
         for job in due:
             try:
                 for data in _events(job):
-                    self._publish(job, data)
+                    self._publish(job, data).result(timeout=_KEEP_S)
                     job.announced = JobState(str(data["state"]))
             except Exception:  # isolation point: one job that can't be told must not silence the others
                 log.exception("the state of job %s can't be told yet", job.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from functools import partial
 from typing import ClassVar
 
@@ -104,7 +105,7 @@ class PsijPlugin(Plugin):
         await self.workers.run(work)
         self.collector.poke()
 
-    async def adopt(self, key: str, operation_name: str = "submit_job") -> Submitted | None:
+    async def adopt(self, key: str, operation_name: str) -> Submitted | None:
         """
         Return what came of the caller's submission with this key; ``None``: nothing did, and nothing will.
 
@@ -148,8 +149,8 @@ class PsijPlugin(Plugin):
     def _usable(self) -> list[str]:
         return [name for name, executor in self.backends.items() if not executor.problem()]
 
-    def _publish(self, job: Job, data: Mapping[str, object]) -> None:
-        self.notify("job_status", data, owner=job.origin.owner)
+    def _publish(self, job: Job, data: Mapping[str, object]) -> Future[None]:
+        return self.notify("job_status", data, owner=job.origin.owner, once=f"{job.id}.{data['state']}")
 
     async def _keep_house(self) -> None:
         while True:
