@@ -176,8 +176,9 @@ async def test_a_displaced_instance_ends_and_is_told_who_took_over(
 ) -> None:
     """Another process with the same credential takes the name; the first one exits 4, naming the other's host."""
     async with running_application(bridge, far) as first:
-        credential = (bridge.home / "edges" / "here" / "credential").read_text().strip()
-        async with byte_peer(bridge.url, credential) as peer:
+        kept = bridge.home / "edges" / "here" / "credential"
+        await wait_until(kept.exists)  # the bridge knows of the link before the edge has written it down
+        async with byte_peer(bridge.url, kept.read_text().strip()) as peer:
             assert isinstance(await peer.hello(hello_of("here", host="other-host")), Welcome)
             assert await first.exit() == 4
             assert "replaced by the instance on other-host" in caplog.text
