@@ -16,6 +16,7 @@ from radical_edge_core.errors import NoRoom
 ADMIN_TOKEN = "admin.token"  # noqa: S105 - a file's name
 JOIN_TOKEN = "join.token"  # noqa: S105 - a file's name
 BRIDGE_URL = "bridge.url"
+BRIDGE_CERT = "bridge.cert"
 CREDENTIAL = "credential"
 _NO_ROOM = {28, 122}  # ENOSPC, EDQUOT
 

@@ -19,7 +19,7 @@ from radical_edge_core.config import add_flags, load, show
 from radical_edge_core.errors import EdgeError
 from radical_edge_core.logs import configure
 from radical_edge_core.process import raise_descriptor_limit, run, stop_on_signals
-from radical_edge_core.state import BRIDGE_URL, home_folder, private_folder, write_private
+from radical_edge_core.state import BRIDGE_CERT, BRIDGE_URL, home_folder, private_folder, write_private
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ async def _run(config: BridgeConfig, folder: Path) -> int:
     )
     stop_on_signals(stopping)
     await bridge.start()
+    _leave_certificate(config, folder / BRIDGE_CERT)
     write_private(folder / BRIDGE_URL, url + "\n")
     log.info("bridge %s listens on %s", __version__, url)
 
@@ -81,3 +82,11 @@ async def _run(config: BridgeConfig, folder: Path) -> int:
         listener.close()
     log.info("stopped")
     return 0
+
+
+def _leave_certificate(config: BridgeConfig, path: Path) -> None:
+    """Leave the certificate beside the URL, so that clients on this machine trust a self-signed one unasked."""
+    if config.cert is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_private(path, config.cert.read_text(encoding="utf-8"))
