@@ -54,6 +54,18 @@ def test_the_admin_token_is_for_its_own_bridge_only(own_bridge: Path, url: str) 
     assert resolve(environ(own_bridge, RADICAL_BRIDGE_URL=url)).settings.token is None
 
 
+def test_the_bridges_certificate_is_found_for_that_bridge_alone(own_bridge: Path) -> None:
+    """The certificate that a bridge left beside its address is trusted for this address, under any loopback name."""
+    (own_bridge / "bridge" / "bridge.url").write_text("https://localhost:8123\n")
+    left = own_bridge / "bridge" / "bridge.cert"
+    left.write_text("a certificate")
+    for url in (None, "https://127.0.0.1:8123"):
+        assert resolve(environ(own_bridge), url=url).settings.cert == str(left)
+    for url in ("https://localhost:8124", "http://localhost:8123", "https://other.example:8123"):
+        assert resolve(environ(own_bridge), url=url).settings.cert is None
+    assert resolve(environ(own_bridge), cert="mine.pem").settings.cert == "mine.pem"
+
+
 def test_a_bridge_recorded_under_a_host_name_gets_its_token(own_bridge: Path) -> None:
     """The recorded address is the bridge's own, also where it is no loopback one."""
     (own_bridge / "bridge" / "bridge.url").write_text("https://login1.example:8000")

@@ -114,11 +114,11 @@ def test_it_is_ready_when_it_says_so_and_ends_when_told(
 
 
 def test_with_tls(up: Callable[..., Up], certificate: tuple[Path, Path]) -> None:
-    """The bridge speaks https, and its edge trusts the same certificate."""
+    """The bridge speaks https; its edge trusts its certificate, and so does a client of the state folder."""
     running = up("--plugins", "example", "--cert", str(certificate[0]), "--key", str(certificate[1]))
     bridge, _ = running.lines()
     assert bridge.startswith("bridge: https://localhost:")
-    with BridgeClient(cert=certificate[0]) as client:
+    with BridgeClient() as client:
         assert "local" in client.list_edges()
     assert running.end(signal.SIGTERM) < 5
 

@@ -2,8 +2,8 @@
 Where the bridge is, how its certificate is checked, and which token it gets.
 
 Each value is found in this order: argument (or flag), environment, the file ``client.toml`` of the state
-folder, and last what a bridge on this machine left in the state folder: ``bridge/bridge.url`` and
-``bridge/admin.token``.
+folder, and last what a bridge on this machine left in the state folder: ``bridge/bridge.url``,
+``bridge/bridge.cert`` and ``bridge/admin.token``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from yarl import URL
 from radical_edge_client.address import is_loopback, parse_url
 from radical_edge_client.errors import NoBridge, SettingsError
 from radical_edge_core.config import load, setting
-from radical_edge_core.state import ADMIN_TOKEN, BRIDGE_URL, home_folder, read_secret
+from radical_edge_core.state import ADMIN_TOKEN, BRIDGE_CERT, BRIDGE_URL, home_folder, read_secret
 
 
 @frozen(kw_only=True)
@@ -83,6 +83,9 @@ def resolve(environ: Mapping[str, str], **given: object) -> Resolved:
     own = _read(bridge_url)
     if settings.url is None and own is not None:
         settings, origins["url"] = evolve(settings, url=own), f"file {bridge_url}"
+    left = home / "bridge" / BRIDGE_CERT
+    if settings.cert is None and settings.url and _is_same(parse_url(settings.url), own) and left.exists():
+        settings, origins["cert"] = evolve(settings, cert=str(left)), f"file {left}"
     admin = home / "bridge" / ADMIN_TOKEN
     if settings.token is None and settings.url and _is_own(parse_url(settings.url), own):
         token = _read(admin)
@@ -96,7 +99,16 @@ def _is_own(url: URL, own: str | None) -> bool:
     Say whether a bridge is the one that wrote this state folder; its admin token is no other bridge's
     business.
     """
-    return is_loopback(url.host or "") or (own is not None and parse_url(own).origin() == url.origin())
+    return is_loopback(url.host or "") or _is_same(url, own)
+
+
+def _is_same(url: URL, own: str | None) -> bool:
+    """Say whether a URL is the one that this state folder's bridge has written, by whichever loopback name."""
+    if own is None:
+        return False
+    written = parse_url(own)
+    loopback = is_loopback(url.host or "") and is_loopback(written.host or "")
+    return (url.scheme, url.port) == (written.scheme, written.port) and (loopback or url.host == written.host)
 
 
 def _read(path: Path) -> str | None:
