@@ -72,15 +72,33 @@ def not_covered(wanted: Iterable[str], held: Iterable[str]) -> list[str]:
     """
     Return those of the ``wanted`` scopes that no single held scope covers.
 
-    A wanted glob is covered by a held one that matches it as text: ``hpc-*`` covers ``hpc-1`` and ``hpc-*``.
+    A wanted glob is covered by a held one that matches whatever it matches: ``hpc-*`` covers ``hpc-1``, ``hpc-?`` and
+    ``hpc-*``, while ``hpc-?`` does not cover ``hpc-*``.
     """
     own = [parse_scope(text) for text in held]
-    missing = []
-    for text in wanted:
-        want = parse_scope(text)
-        if not any(scope.covers(want.verb, want.edge, want.plugin) for scope in own):
-            missing.append(text)
-    return missing
+    return [text for text in wanted if not any(_includes(scope, parse_scope(text)) for scope in own)]
+
+
+def _includes(held: Scope, want: Scope) -> bool:
+    if held.verb != want.verb and not (held.verb == "write" and want.verb == "read"):
+        return False
+    return _wider(held.edge, want.edge) and _wider(held.plugin, want.plugin)
+
+
+def _wider(held: str, wanted: str) -> bool:
+    """Say whether the glob ``held`` matches everything that the glob ``wanted`` does."""
+    # Whether held[i:] is wider than wanted[j:]; a star of the wanted one is taken by a star only.
+    reached = {0}
+    for sign in held:
+        if sign == "*":
+            reached = set(range(min(reached, default=len(wanted) + 1), len(wanted) + 1))
+        else:
+            reached = {
+                j + 1
+                for j in reached
+                if j < len(wanted) and (wanted[j] == sign or (sign == "?" and wanted[j] != "*"))
+            }
+    return len(wanted) in reached
 
 
 @lru_cache(maxsize=4096)

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from radical_edge_core.bridge.auth.door import Identity
+from radical_edge_core.bridge.auth.door import ADMIN_ID, Identity
 from radical_edge_core.codec import dumps, loads
 from radical_edge_core.converter import build_converter, parse
-from radical_edge_core.errors import BadRequest, Forbidden, NotFound
+from radical_edge_core.errors import BadRequest, Conflict, Forbidden, NotFound
 from radical_edge_core.names import HOSTED
 from radical_edge_core.plugin.body import read_body
 from radical_edge_core.scopes import allows, not_covered, parse_scope
@@ -131,13 +131,19 @@ def admin_routes(bridge: Bridge) -> list[BaseRoute]:
         return json_response({"token": secret, **record})
 
     async def revoke_token(request: Request) -> Response:
-        """Revoke a token."""
-        identity = identity_of(request)
+        """Revoke a token: one of the caller's own that can do no more than the caller, any for ``admin:bridge``."""
+        identity, store = identity_of(request), bridge.door.store
         everybody = allows(identity.scopes, "admin", HOSTED, "*")
-        record = await bridge.door.store.revoke(
-            request.path_params["token_id"], None if everybody else identity.subject
-        )
+        record = store.token(request.path_params["token_id"], None if everybody else identity.subject)
+        if record.id == ADMIN_ID:
+            raise Conflict(
+                "the admin token is a file of the bridge's state folder: remove bridge/admin.token, restart the bridge"
+            )
+        if not everybody and (record.kind != "token" or not_covered(record.scopes, identity.scopes)):
+            raise Forbidden("a token can't revoke another that may do more than itself")
+        await store.revoke(record)
         bridge.door.forget()
+        bridge.streams.recheck()
         return json_response({"id": record.id, "status": "revoked"})
 
     async def metrics(request: Request) -> Response:

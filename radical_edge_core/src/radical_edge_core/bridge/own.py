@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Match, Route, Router
 
 from radical_edge_core import __version__
 from radical_edge_core.bridge.admin import IDENTITY, admin_routes, json_response
@@ -76,11 +76,18 @@ class OwnRoutes:
             await self._router(scope, receive, noted)
         except HTTPException as exc:
             if exc.status_code == 405:
-                allow = (exc.headers or {}).get("Allow", "").split(", ")
                 raise MethodNotAllowed(
-                    f"{scope['path']} does not take {scope['method']}", allow=allow
+                    f"{scope['path'][:200]} does not take {scope['method']}", allow=self._allowed(scope)
                 ) from exc
             raise NotFound(f"the bridge has no route {scope['path'][:200]!r}") from exc
+
+    def _allowed(self, scope: Scope) -> list[str]:
+        """Return every method that some route has at the path of a request."""
+        found: set[str] = set()
+        for route in self._router.routes:
+            if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+                found |= route.methods or set()
+        return sorted(found)
 
     async def _front(self, _request: Request) -> Response:
         return HTMLResponse(front_page(__version__), headers={"content-security-policy": PLAIN_CSP})

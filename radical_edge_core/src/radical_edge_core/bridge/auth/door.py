@@ -152,5 +152,5 @@ class Door:
         credential = await self.store.enrol(name)
         self._unconfirmed[name] = (instance, digest(secret))
         if record is not None and one_time:
-            await self.store.revoke(record.id)
+            await self.store.revoke(record)
         return credential

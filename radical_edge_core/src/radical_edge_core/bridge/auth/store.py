@@ -131,19 +131,22 @@ class CredentialStore:
         self._tokens[record.hash] = record
         return record, secret
 
-    async def revoke(self, token_id: str, subject: str | None = None) -> TokenRecord:
+    def token(self, token_id: str, subject: str | None = None) -> TokenRecord:
         """
-        Forget a token.
+        Return the token of an id.
 
         Raises:
             NotFound: No such token, or not one of ``subject``.
         """
         found = next((t for t in self.tokens(subject) if t.id == token_id), None)
         if found is None:
-            raise NotFound(f"there is no token {token_id!r}; `radical-edge token list` shows them")
-        del self._tokens[found.hash]
-        await self._write("DELETE FROM token WHERE id=?", (token_id,))
+            raise NotFound(f"there is no token {token_id[:80]!r}; `radical-edge token list` shows them")
         return found
+
+    async def revoke(self, record: TokenRecord) -> None:
+        """Forget a token; it opens nothing from this moment on."""
+        self._tokens.pop(record.hash, None)
+        await self._write("DELETE FROM token WHERE id=?", (record.id,))
 
     def enrolled(self, name: str) -> bool:
         """Say whether an edge of that name has ever joined."""
