@@ -17,6 +17,8 @@ from radical_edge_core.bridge.proxy import Passage
 
 _FLUSH_S: Final = 0.2
 _MAX_LINES: Final = 512
+# Longer than any edge's or plugin's name can be: the rest is a caller's invention.
+_MAX_NAME: Final = 80
 
 
 class AccessLog:
@@ -72,8 +74,8 @@ def _json(passage: Passage, duration_s: float, wall: float) -> bytes:
         "level": "INFO",
         "logger": "request",
         "method": passage.method,
-        "edge": passage.edge,
-        "plugin": passage.plugin,
+        "edge": passage.edge[:_MAX_NAME],
+        "plugin": passage.plugin[:_MAX_NAME],
         "subject": passage.subject,
         "request_id": passage.request_id,
         "status": passage.status,
@@ -88,7 +90,10 @@ def _json(passage: Passage, duration_s: float, wall: float) -> bytes:
 def _text(passage: Passage, duration_s: float, wall: float) -> bytes:
     when = datetime.fromtimestamp(wall).astimezone().strftime("%H:%M:%S")
     tail = " aborted" if passage.aborted else ""
+    # What the caller made up must neither begin a line of its own nor speak to the terminal.
+    place = f"{passage.edge[:_MAX_NAME]}/{passage.plugin[:_MAX_NAME]}"
+    shown = "".join(char if char.isprintable() else "?" for char in place)
     return (
-        f"{when} INFO    {passage.method} {passage.edge}/{passage.plugin} {passage.status}{tail} "
+        f"{when} INFO    {passage.method} {shown} {passage.status}{tail} "
         f"{duration_s * 1000:.1f} ms {passage.subject} {passage.request_id}\n"
     ).encode()

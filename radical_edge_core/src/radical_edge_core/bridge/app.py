@@ -21,7 +21,7 @@ from radical_edge_core.bridge.access_log import AccessLog
 from radical_edge_core.bridge.auth.door import Door, Identity
 from radical_edge_core.bridge.auth.store import CredentialStore
 from radical_edge_core.bridge.config import BridgeConfig
-from radical_edge_core.bridge.event_log import EventLog
+from radical_edge_core.bridge.event_log import EventLog, is_one_line
 from radical_edge_core.bridge.extensions import Extensions
 from radical_edge_core.bridge.headers import RequestHeaders, sort_request
 from radical_edge_core.bridge.hosted import HostedEdge
@@ -38,6 +38,7 @@ from radical_edge_core.link.errors import LinkError
 from radical_edge_core.link.notes import Announce, Event, EventAck, Interest, decode_note, encode_note
 from radical_edge_core.names import HOSTED, RESERVED
 from radical_edge_core.wire.asgi import Receive, Scope, Send
+from radical_edge_core.wire.connection import Connection
 from radical_edge_core.wire.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class Bridge:
         self._proxy = Proxy(self.registry, self.identify)
         self._own = OwnRoutes(self)
         self._settling: asyncio.TimerHandle | None = None
-        self._told: dict[str, list[str]] = {}
+        self._told: dict[str, tuple[Connection, list[str]]] = {}
 
     async def start(self) -> None:
         """Open the stores and the hosted edge; requests may come after this."""
@@ -234,6 +235,8 @@ class Bridge:
             log.warning("edge %s sent a note that can't be read: %s", edge, exc)
             return
         match note:
+            case Event(data=data) if not is_one_line(data):
+                log.warning("edge %s sent an event whose data is no JSON on one line", edge)
             case Event(durable=True):
                 self.events.append(edge, note)
             case Event():
@@ -247,15 +250,17 @@ class Bridge:
         self.streams.committed()
 
     def _acknowledge(self, edge: str, epoch: str, seq: int) -> None:
-        if (link := self.registry.live(edge)) is not None:
-            link.notify(encode_note(EventAck(epoch=epoch, seq=seq)))
+        record = self.registry.get(edge)
+        if record is not None and record.link is not None:
+            record.link.notify(encode_note(EventAck(epoch=epoch, seq=seq)))
 
     def _interest(self) -> None:
         """Tell each edge which ephemeral topics somebody listens to."""
         for record in self.registry.connected():
             wanted = self.streams.wanted(record.name, list(record.plugins))
-            if record.link is not None and self._told.get(record.name, []) != wanted:
-                self._told[record.name] = wanted
+            link, told = self._told.get(record.name, (None, []))
+            if record.link is not None and wanted != (told if link is record.link else []):
+                self._told[record.name] = record.link, wanted
                 record.link.notify(encode_note(Interest(topics=wanted)))
 
     def _changed(self) -> None:
@@ -265,7 +270,7 @@ class Bridge:
     def _settled(self) -> None:
         self._settling = None
         live = {record.name for record in self.registry.connected()}
-        self._told = {name: topics for name, topics in self._told.items() if name in live}
+        self._told = {name: told for name, told in self._told.items() if name in live}
         self.streams.topology_changed()
         self.extensions.tell(self.registry)
         self._interest()

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -62,6 +63,17 @@ def notification(edge: str, plugin: str, topic: str, data: bytes) -> bytes:
     """Return ``{"topic": "notification", "data": {...}}`` around data that is JSON already."""
     head = msgspec.json.encode({"edge": edge, "plugin": plugin, "topic": topic})
     return b'{"topic":"notification","data":' + head[:-1] + b',"data":' + data + b"}}"
+
+
+def is_one_line(data: bytes) -> bool:
+    """Say whether an event's data can stand in a line of an event stream: one JSON value, and no line break."""
+    if b"\n" in data or b"\r" in data:
+        return False
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 class EventLog:
@@ -136,8 +148,9 @@ class EventLog:
         if n >= self.newest:
             return []
         if self._tail and self._tail[0].n <= n + 1:
-            skip = next((i for i, entry in enumerate(self._tail) if entry.n > n), len(self._tail))
-            return [self._tail[i] for i in range(skip, min(skip + limit, len(self._tail)))]
+            # From the newest back: most listeners lack only the last few.
+            fresh = list(takewhile(lambda entry: entry.n > n, reversed(self._tail)))
+            return fresh[: -limit - 1 : -1]
         return await self._database.run(lambda db: _read(db, n, limit))
 
     async def _write(self) -> None:

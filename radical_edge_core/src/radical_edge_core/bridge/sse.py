@@ -80,11 +80,17 @@ class Filters:
 
 @define(eq=False)
 class Listener:
-    """One open stream of events."""
+    """
+    One open stream of events.
+
+    Attributes:
+        due: When it is to be shown, by the loop's clock, that the stream is alive, and looked whether it may be.
+    """
 
     identity: Identity
     filters: Filters
     cursor: int
+    due: float
     wake: asyncio.Event = field(factory=asyncio.Event)
     newest: dict[tuple[str, str, str], bytes] = field(factory=dict)
     topology: bool = True
@@ -157,6 +163,12 @@ class EventStreams:
                     found.update(f"{plugin}/{topic}" for topic in listener.filters.named)
         return sorted(found)
 
+    def recheck(self) -> None:
+        """A token was revoked: end the streams that it opened."""
+        for listener in self._listeners:
+            listener.due = 0.0
+            listener.wake.set()
+
     def stop(self) -> None:
         """End every stream."""
         self._stopped = True
@@ -171,7 +183,7 @@ class EventStreams:
         filters = Filters.read(scope["query_string"])
         last = next((v.decode("latin-1") for n, v in scope["headers"] if n == b"last-event-id"), None)
         cursor, gap = self._cursor(last)
-        listener = Listener(identity, filters, cursor)
+        listener = Listener(identity, filters, cursor, asyncio.get_running_loop().time() + self._heartbeat_s)
         self._listeners.add(listener)
         self._interest()
         leaving = asyncio.ensure_future(_left(receive))
@@ -189,6 +201,14 @@ class EventStreams:
         while not listener.ended and not self._stopped:
             listener.wake.clear()
             chunks: list[bytes] = []
+            if asyncio.get_running_loop().time() >= listener.due:
+                # However much others are told meanwhile, this one hears something, and loses its right in time.
+                listener.due = asyncio.get_running_loop().time() + self._heartbeat_s
+                try:
+                    self._still_valid(listener.identity, authorization)
+                except EdgeError:
+                    break
+                chunks.append(b":\n\n")
             if listener.topology:
                 listener.topology = False
                 told = {"topic": "topology", "data": self._topology(listener.identity.scopes)}
@@ -213,23 +233,18 @@ class EventStreams:
                 await send({"type": "http.response.body", "body": joined, "more_body": True})
                 sent += len(joined)
             if not entries and not listener.wake.is_set():
-                sent += await self._wait(listener, send, authorization)
+                await self._wait(listener)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return sent
 
-    async def _wait(self, listener: Listener, send: Send, authorization: bytes | None) -> int:
+    @staticmethod
+    async def _wait(listener: Listener) -> None:
         try:
-            async with asyncio.timeout(self._heartbeat_s):
+            async with asyncio.timeout_at(listener.due):
                 await listener.wake.wait()
             await asyncio.sleep(GATHER_S)
         except TimeoutError:
-            try:
-                self._still_valid(listener.identity, authorization)
-            except EdgeError:
-                listener.ended = True
-            await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
-            return 3
-        return 0
+            pass
 
     def _passes(self, listener: Listener, entry: Entry) -> bool:
         filters = listener.filters
