@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from radical_edge_core import __version__
 from radical_edge_core.bridge.admin import admin_routes
+from radical_edge_core.bridge.auth.browser import browser_routes
 from radical_edge_core.bridge.auth.door import Identity
 from radical_edge_core.link.heads import RequestHead, decode_response, encode_head
 from radical_edge_core.plugin.openapi import merge_openapi
@@ -51,11 +52,12 @@ class ApiDocument:
             path: {"get": _entry(about, secured=False)} for path, about in _PUBLIC.items()
         }
         paths["/events"] = {"get": _entry("Server-sent events: topology, notifications, gaps.", secured=True)}
-        for route in admin_routes(self._bridge):
+        for route in [*browser_routes(self._bridge), *admin_routes(self._bridge)]:
             if isinstance(route, Route):
                 about = (route.endpoint.__doc__ or "").strip()
+                secured = not route.path.startswith("/auth/")
                 for method in sorted((route.methods or set()) - {"HEAD"}):
-                    entry = _entry(about, secured=True, parameters=sorted(route.param_convertors))
+                    entry = _entry(about, secured=secured, parameters=sorted(route.param_convertors))
                     paths.setdefault(route.path, {})[method.lower()] = entry
         return merge_openapi(
             {"info": {"title": "Radical Edge bridge", "version": __version__}, "paths": paths}, []

@@ -18,6 +18,7 @@ from typing import Final
 
 from radical_edge_core import __version__
 from radical_edge_core.bridge.access_log import AccessLog
+from radical_edge_core.bridge.auth.browser import credential_of
 from radical_edge_core.bridge.auth.door import Door, Identity
 from radical_edge_core.bridge.auth.store import CredentialStore
 from radical_edge_core.bridge.config import BridgeConfig
@@ -206,20 +207,27 @@ class Bridge:
         if scope["method"] != "GET":
             raise MethodNotAllowed("/events is read with GET", allow=["GET"])
         passage.edge, passage.plugin = "events", "-"
-        passage.sent = await self.streams(scope, receive, send, identity, headers.authorization)
+        passage.sent = await self.streams(scope, receive, send, identity, self._credential(scope, headers))
         passage.status = 200
 
     async def identify(self, scope: Scope, headers: RequestHeaders) -> Identity:
         """
-        Return who sent a request: by the bridge's own tokens, else by an installed authenticator.
+        Return who sent a request: by the bridge's own tokens, a browser's cookie, or an installed authenticator.
 
         Raises:
             Unauthorized: Nobody knows; the text says what to do.
+            Forbidden: It came with a cookie, but maybe not from the portal.
         """
         try:
-            return self.door.identify(headers.authorization)
+            return self.door.identify(self._credential(scope, headers))
         except Unauthorized as exc:
             return await self.extensions.identify(scope["headers"], exc)
+
+    def _credential(self, scope: Scope, headers: RequestHeaders) -> bytes | None:
+        """Return what a request shows at the door; a cookie counts only where there is no ``Authorization``."""
+        if headers.authorization is not None or headers.cookie is None:
+            return headers.authorization
+        return credential_of(headers.cookie, self.door.cookie, scope["method"], scope["headers"])
 
     def _still_valid(self, identity: Identity, authorization: bytes | None) -> None:
         """Raise once a listener's token is revoked or expired; what others vouch for lasts as long as its stream."""

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Match, Route, Router
 from radical_edge_core import __version__
 from radical_edge_core.bridge.admin import IDENTITY, admin_routes, json_response
 from radical_edge_core.bridge.api_document import ApiDocument
+from radical_edge_core.bridge.auth.browser import browser_routes
 from radical_edge_core.bridge.headers import sort_request
 from radical_edge_core.bridge.pages import PLAIN_CSP, docs_page, front_page
 from radical_edge_core.bridge.proxy import Passage
@@ -32,18 +33,19 @@ class OwnRoutes:
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._document = ApiDocument(bridge)
+        self._plain = Route("/", self._front, methods=["GET"])
         pages = [
-            Route("/", self._front, methods=["GET"]),
             Route("/healthz", self._healthz, methods=["GET"]),
             Route("/readyz", self._readyz, methods=["GET"]),
             Route("/docs", self._docs, methods=["GET"]),
             Route("/openapi.json", self._openapi, methods=["GET"]),
         ]
-        self._router = Router([*pages, *admin_routes(bridge)], redirect_slashes=False)
+        routes = [*pages, *browser_routes(bridge), *admin_routes(bridge)]
+        self._router = Router([*routes, self._plain], redirect_slashes=False)
 
     def extend(self, routes: Sequence[BaseRoute]) -> None:
-        """Add routes of other distributions; the bridge's own come first."""
-        self._router.routes.extend(routes)
+        """Add routes of other distributions; the bridge's own come first, but for its plain front page."""
+        self._router.routes[:] = [*self._router.routes[:-1], *routes, self._plain]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
         """

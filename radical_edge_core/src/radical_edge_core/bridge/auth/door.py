@@ -18,6 +18,8 @@ from radical_edge_core.scopes import EVERYTHING
 from radical_edge_core.state import ADMIN_TOKEN, JOIN_TOKEN, lasting_secret
 
 ADMIN_ID = "admin"
+# Begins a credential that the bridge made out of a browser's cookie; no header of a request can hold this byte.
+BROWSER = b"\0"
 _HOW = "give a token as `Authorization: Bearer ...`; `radical-edge token create` makes one"
 
 
@@ -45,6 +47,8 @@ class Door:
         self._join = b""
         self._unconfirmed: dict[str, tuple[str, bytes]] = {}
         self._known: dict[bytes, tuple[TokenRecord, Identity]] = {}
+        # Cookies know no ports: two bridges on one host must not overwrite each other's.
+        self.cookie = f"radical_edge_{hashlib.sha256(bytes(folder.resolve())).hexdigest()[:8]}"
 
     def open(self) -> None:
         """Read, or make, the admin and join tokens of the state folder."""
@@ -69,6 +73,11 @@ class Door:
         """
         if authorization is None:
             raise Unauthorized(f"no credential: {_HOW}")
+        if authorization.startswith(BROWSER):
+            found = self.store.browser(_secret_in(authorization))
+            if found is None:
+                raise Unauthorized("this browser is not signed in any more")
+            return Identity(found[0].subject, found[0].scopes, found[0].id)
         key = hashlib.sha256(authorization).digest()
         known = self._known.get(key)
         if known is None:
@@ -81,6 +90,27 @@ class Door:
             self._known.pop(key, None)
             raise Unauthorized(f"the token {record.label or record.id!r} has expired: {_HOW}")
         return identity
+
+    async def sign_in(self, token: str, lifetime_s: float) -> tuple[str, float]:
+        """
+        Let a browser in that gave a token; return its cookie's secret and when that ends.
+
+        Raises:
+            Unauthorized: The token is unknown.
+        """
+        record = self.store.find(token)
+        if record is None:
+            raise Unauthorized(f"the token is unknown or revoked: {_HOW}")
+        return await self.store.open_browser(record, lifetime_s)
+
+    async def sign_out(self, credential: bytes) -> None:
+        """Make a browser's cookie open nothing any more."""
+        await self.store.close_browser(_secret_in(credential))
+
+    def signed_in_until(self, credential: bytes) -> float:
+        """Return when a browser's cookie ends."""
+        found = self.store.browser(_secret_in(credential))
+        return 0.0 if found is None else found[1]
 
     def lifetime(self, identity: Identity, wanted_s: float | None) -> float | None:
         """Return how long a token made by ``identity`` may live: no longer than its own, ``None`` for ever."""
@@ -154,3 +184,7 @@ class Door:
         if record is not None and one_time:
             await self.store.revoke(record)
         return credential
+
+
+def _secret_in(credential: bytes) -> str:
+    return credential[len(BROWSER) :].decode("ascii", "replace")

@@ -27,6 +27,9 @@ _MIGRATIONS = (
         label TEXT NOT NULL, created REAL NOT NULL, expires REAL);
     CREATE TABLE edge (name TEXT PRIMARY KEY, hash BLOB NOT NULL, enrolled REAL NOT NULL)
     """,
+    """
+    CREATE TABLE browser (hash BLOB PRIMARY KEY, token BLOB NOT NULL, expires REAL NOT NULL)
+    """,
 )
 
 
@@ -83,11 +86,12 @@ class CredentialStore:
         self._database = Database(path, _MIGRATIONS)
         self._tokens: dict[bytes, TokenRecord] = {}
         self._edges: dict[str, bytes] = {}
+        self._browsers: dict[bytes, tuple[bytes, float]] = {}
 
     async def start(self) -> None:
         """Open the file and read what it holds."""
         self._database.start()
-        rows, edges = await self._database.run(_read_all)
+        rows, edges, browsers = await self._database.run(_read_all)
         now = time.time()
         for row in rows:
             record = TokenRecord(
@@ -97,6 +101,7 @@ class CredentialStore:
             if not record.expired(now - 86400):
                 self._tokens[record.hash] = record
         self._edges = dict(edges)
+        self._browsers = {row[0]: (row[1], row[2]) for row in browsers if row[2] > now}
 
     def close(self) -> None:
         """Close the file."""
@@ -148,6 +153,27 @@ class CredentialStore:
         self._tokens.pop(record.hash, None)
         await self._write("DELETE FROM token WHERE id=?", (record.id,))
 
+    async def open_browser(self, token: TokenRecord, lifetime_s: float) -> tuple[str, float]:
+        """Let a browser in on the strength of a token; return the cookie's secret and when it ends."""
+        secret, now = mint(), time.time()
+        expires = now + lifetime_s if token.expires is None else min(now + lifetime_s, token.expires)
+        await self._write("DELETE FROM browser WHERE expires<?", (now,))
+        await self._write("INSERT INTO browser VALUES (?,?,?)", (digest(secret), token.hash, expires))
+        self._browsers = {key: kept for key, kept in self._browsers.items() if kept[1] > now}
+        self._browsers[digest(secret)] = token.hash, expires
+        return secret, expires
+
+    def browser(self, secret: str) -> tuple[TokenRecord, float] | None:
+        """Return the token that a cookie's secret stands for, while both hold, and when the cookie ends."""
+        hashed, expires = self._browsers.get(digest(secret), (b"", 0.0))
+        token, now = self._tokens.get(hashed), time.time()
+        return None if token is None or expires <= now or token.expired(now) else (token, expires)
+
+    async def close_browser(self, secret: str) -> None:
+        """Forget a browser; its cookie opens nothing from this moment on."""
+        self._browsers.pop(digest(secret), None)
+        await self._write("DELETE FROM browser WHERE hash=?", (digest(secret),))
+
     def enrolled(self, name: str) -> bool:
         """Say whether an edge of that name has ever joined."""
         return name in self._edges
@@ -192,5 +218,9 @@ class CredentialStore:
         await self._database.run(work)
 
 
-def _read_all(db: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
-    return db.execute("SELECT * FROM token").fetchall(), db.execute("SELECT name, hash FROM edge").fetchall()
+def _read_all(db: sqlite3.Connection) -> tuple[list[Any], list[Any], list[Any]]:
+    return (
+        db.execute("SELECT * FROM token").fetchall(),
+        db.execute("SELECT name, hash FROM edge").fetchall(),
+        db.execute("SELECT hash, token, expires FROM browser").fetchall(),
+    )
