@@ -42,7 +42,7 @@ class KeyTable:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._running: dict[Identity, asyncio.Task[Answer]] = {}
+        self._running: dict[Identity, tuple[bytes, asyncio.Task[Answer]]] = {}
 
     async def answer(self, call: OperationCall, act: Act, adopt: Adopt) -> Answer:
         """
@@ -63,22 +63,22 @@ class KeyTable:
             raise ValueError("the call has no key")
         identity = (call.caller.subject, call.plugin, call.operation.name, call.key)
         fingerprint = fingerprint_of(call)
-        task = self._running.get(identity)
-        if task is None:
+        running = self._running.get(identity)
+        if running is None:
             task = asyncio.get_running_loop().create_task(
                 self._carry(call, identity, fingerprint, act, adopt)
             )
-            self._running[identity] = task
+            self._running[identity] = (fingerprint, task)
             task.add_done_callback(lambda done: self._finished(identity, done))
         else:
-            row = await self._journal.run(_reader(identity))
-            if row is not None and row.fingerprint != fingerprint:
+            first, task = running
+            if first != fingerprint:
                 raise _another(call.key)
         return await asyncio.shield(task)
 
     async def finish(self, deadline_s: float) -> None:
         """Wait for the calls under way; what takes longer is cut off, and its key stays open."""
-        tasks = list(self._running.values())
+        tasks = [task for _, task in self._running.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=deadline_s)
             for task in late:
