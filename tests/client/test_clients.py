@@ -230,6 +230,14 @@ assert bridge.wait_for_listener(10)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_calls_without_a_method() -> None:
+    """The transport is there for what has no method, in its blocking form."""
+    with BridgeClient() as bridge:
+        assert bridge.transport.request("GET", "/healthz")["status"] == "ok"
+        with bridge.transport.stream("GET", "/healthz") as answer:
+            assert b"ok" in answer.read()
+
+
 def test_tokens() -> None:
     """A narrower token is made, used, listed without its secret, and revoked."""
     with BridgeClient() as bridge:

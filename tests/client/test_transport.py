@@ -79,7 +79,7 @@ async def test_a_call_carries_token_and_body(serve: Serve) -> None:
             "path": "/e/p/a%2Fb%20c?f=true&t=a+b",
             "json": {"x": [1, "ü"]},
             "key": 32,
-            "prefer": "wait=7",
+            "prefer": "wait=6",
         }
 
 

@@ -35,7 +35,7 @@ class Blocking:
                 f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
             )
         value = getattr(self._target, name)
-        return bound(self._loop, value) if inspect.isroutine(value) else value
+        return bound(self._loop, value) if inspect.isroutine(value) else adapted(self._loop, value)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(name for name in dir(self._target) if not name.startswith("_"))})

@@ -29,7 +29,7 @@ class AsyncBridgeClient:
         cert: A PEM file with the bridge's own certificate or its authority's; by default
             ``RADICAL_BRIDGE_CERT``.
         token: By default ``RADICAL_BRIDGE_TOKEN``, else the admin token of this machine's own bridge.
-        deadline_s: Seconds after which a call is given up, repeats included.
+        deadline_s: Seconds after which a call that may be repeated is given up; others get ten times as long.
         patience_s: For how long a bridge that can't be reached is tried again by calls that only read.
         resolved: The settings, where they were found already; the arguments above are then not looked at.
         run_callback: How callbacks are run; by default in the event loop, so they must not block.

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from yarl import URL
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST_WAIT_S: Final = 3600  # the bridge takes no more
 Body = bytes | AsyncIterable[bytes]
 
 
@@ -28,7 +29,8 @@ class Call:
             item of a list is a parameter of its own.
         content: Raw bytes instead of ``json``.
         headers: Further headers; they win over our own.
-        wait_s: How long the bridge may wait for the edge; ``None`` leaves it to the bridge.
+        deadline_s: How long the caller waits; the bridge is told a little less, so that its own words come in time.
+            ``None`` leaves it to the bridge.
         key: The ``Idempotency-Key`` of a mutating call; the same for each attempt.
     """
 
@@ -38,7 +40,7 @@ class Call:
     params: Mapping[str, object] | None = None
     content: Body | None = None
     headers: Mapping[str, str] | None = None
-    wait_s: float | None = None
+    deadline_s: float | None = None
     key: str = field(factory=lambda: uuid.uuid4().hex)
 
     def url(self, base: URL) -> str:
@@ -72,8 +74,8 @@ class Call:
             made["Content-Type"] = "application/json"
         if self.method not in READS and self.content is None:
             made["Idempotency-Key"] = self.key
-        if self.wait_s is not None:
-            made["Prefer"] = f"wait={max(0, math.ceil(self.wait_s))}"
+        if self.deadline_s is not None and self.deadline_s >= 2:
+            made["Prefer"] = f"wait={min(math.floor(self.deadline_s) - 1, LONGEST_WAIT_S)}"
         given = self.headers or {}
         replaced = {name.lower() for name in given}
         return {name: value for name, value in made.items() if name.lower() not in replaced} | dict(given)

@@ -37,7 +37,9 @@ class Settings:
         help="hosts that may be spoken to without TLS, separated by commas",
     )
     deadline_s: float = setting(
-        60.0, env="RADICAL_BRIDGE_DEADLINE", help="seconds after which a call is given up, repeats included"
+        60.0,
+        env="RADICAL_BRIDGE_DEADLINE",
+        help="seconds after which a call that is repeated is given up; others get ten times as long",
     )
 
 

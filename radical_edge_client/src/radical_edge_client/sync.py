@@ -26,7 +26,7 @@ class BridgeClient(Blocking):
         cert: A PEM file with the bridge's own certificate or its authority's; by default
             ``RADICAL_BRIDGE_CERT``.
         token: By default ``RADICAL_BRIDGE_TOKEN``, else the admin token of this machine's own bridge.
-        deadline_s: Seconds after which a call is given up, repeats included.
+        deadline_s: Seconds after which a call that may be repeated is given up; others get ten times as long.
 
     Raises:
         SettingsError: No bridge is known, or the settings do not allow to speak to it.

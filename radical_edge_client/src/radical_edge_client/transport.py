@@ -35,6 +35,8 @@ from radical_edge_core.errors import DeadlineExceeded, EdgeError
 
 CONNECT_S: Final = 10.0
 LONGEST_PAUSE_S: Final = 5.0
+# A call that is sent once gets this many times the deadline of one that is repeated: nothing else becomes of it.
+ONCE: Final = 10
 T = TypeVar("T")
 
 
@@ -102,7 +104,7 @@ class HttpTransport:
         """
         call = Call(
             method=method, path=path, json=json, params=params, content=content, headers=headers,
-            wait_s=deadline_s,
+            deadline_s=deadline_s,
         )  # fmt: skip
 
         async def attempt() -> object:
@@ -144,7 +146,7 @@ class HttpTransport:
         """
         call = Call(
             method=method, path=path, json=json, params=params, content=content,
-            headers={"Accept-Encoding": "identity", **(headers or {})}, wait_s=deadline_s,
+            headers={"Accept-Encoding": "identity", **(headers or {})}, deadline_s=deadline_s,
         )  # fmt: skip
 
         async def attempt() -> aiohttp.ClientResponse:
@@ -183,7 +185,8 @@ class HttpTransport:
         """Make attempts until one succeeds, fails for good, or the time is over."""
         clock = asyncio.get_running_loop().time
         begun = clock()
-        seconds = self._deadline_s if deadline_s is None else deadline_s
+        usual = self._deadline_s * (1 if repeat else ONCE)
+        seconds = usual if deadline_s is None else deadline_s
         last: EdgeError | None = None
         try:
             async with asyncio.timeout(seconds):
