@@ -37,7 +37,7 @@ _MIGRATIONS: Final = (
     """,
 )
 _INSERT: Final = (
-    "INSERT OR IGNORE INTO event (edge, epoch, seq, plugin, topic, owner, data, at) VALUES (?,?,?,?,?,?,?,?)"
+    "INSERT INTO event (edge, epoch, seq, plugin, topic, owner, data, at) VALUES (?,?,?,?,?,?,?,?)"
 )
 TAIL = 4096
 _RETRY_S: Final = 1.0
@@ -194,22 +194,27 @@ class EventLog:
         self, batch: list[tuple[str, Event]], db: sqlite3.Connection
     ) -> tuple[list[Entry], int | None]:
         entries, now = [], time.time()
+        held: dict[tuple[str, str], int] = {}
         for edge, event in batch:
+            # Events come in order, so whatever is not above the last one was sent again; it must use up no number.
+            source = edge, event.epoch
+            if event.seq <= held.get(source, self._seen.get(source, -1)):
+                continue
+            held[source] = event.seq
             cursor = db.execute(
-                _INSERT,
-                (edge, event.epoch, event.seq, event.plugin, event.topic, event.owner, event.data, now),
+                _INSERT, (*source, event.seq, event.plugin, event.topic, event.owner, event.data, now)
             )
-            if cursor.rowcount:
-                n = cursor.lastrowid or 0
-                entries.append(Entry(n, edge, event.plugin, event.topic, event.owner, event.data))
-            db.execute(
-                "INSERT INTO seen VALUES (?,?,?) ON CONFLICT DO UPDATE SET seq=max(seq, excluded.seq)",
-                (edge, event.epoch, event.seq),
-            )
-        newest = db.execute("SELECT max(n) FROM event").fetchone()[0] or 0
-        db.execute(
-            "DELETE FROM event WHERE n <= ? OR at < ?", (newest - self._keep_events, now - self._keep_s)
+            n = cursor.lastrowid or 0
+            entries.append(Entry(n, edge, event.plugin, event.topic, event.owner, event.data))
+        db.executemany(
+            "INSERT OR REPLACE INTO seen VALUES (?,?,?)", [(*source, seq) for source, seq in held.items()]
         )
+        newest = db.execute("SELECT max(n) FROM event").fetchone()[0] or 0
+        young = db.execute(
+            "SELECT n FROM event WHERE at>=? ORDER BY n LIMIT 1", (now - self._keep_s,)
+        ).fetchone()
+        first = max(newest - self._keep_events, newest if young is None else young[0] - 1) + 1
+        db.execute("DELETE FROM event WHERE n<?", (first,))
         oldest = db.execute("SELECT min(n) FROM event").fetchone()[0]
         return entries, oldest
 
