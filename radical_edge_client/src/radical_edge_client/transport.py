@@ -96,8 +96,8 @@ class HttpTransport:
             content: Raw bytes instead of ``json``; such a call has no ``Idempotency-Key``.
             headers: Further headers.
             repeat: The call only reads, and may be sent again.
-            deadline_s: Seconds for the whole call, repeats included; the bridge is told it as ``Prefer:
-                wait``.
+            deadline_s: Seconds for the whole call, repeats included; the bridge is told as well. By default that of
+                the settings, or ten times as long for a call that is sent once.
 
         Raises:
             EdgeError: What the bridge or the plugin says, ``BridgeUnreachable``, or ``DeadlineExceeded``.
