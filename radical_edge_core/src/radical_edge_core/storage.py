@@ -21,12 +21,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from radical_edge_core.errors import NoRoom, Unavailable
+from radical_edge_core.errors import Conflict, NoRoom, Unavailable
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 log = logging.getLogger(__name__)
 _BATCH = 512
+# How long a process that is just ending may still hold the file.
+_PATIENCE_S = 2.0
+_LOCKED = "locked"
 
 
 class Database:
@@ -48,9 +51,22 @@ class Database:
         self._closed = False
 
     def start(self) -> None:
-        """Open the file, migrate it, and return when it can be used."""
+        """
+        Open the file, migrate it, and return when it can be used.
+
+        Raises:
+            Conflict: Another process has it open.
+            sqlite3.OperationalError: It can't be opened.
+        """
         self._thread.start()
-        self._opened.result()
+        try:
+            self._opened.result()
+        except sqlite3.OperationalError as exc:
+            if _LOCKED in str(exc):
+                raise Conflict(
+                    f"another process uses {self.path}; stop it, or use another state folder"
+                ) from exc
+            raise
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Queue ``work``; the future is done when its transaction is committed (or it raised)."""
@@ -76,7 +92,8 @@ class Database:
         if not self._closed:
             self._closed = True
             self._queue.put(None)
-            self._thread.join()
+            if self._thread.ident is not None:
+                self._thread.join()
 
     def _main(self) -> None:
         try:
@@ -104,9 +121,12 @@ class Database:
                 connection.execute("SAVEPOINT one")
                 try:
                     answers.append((future, work(connection)))
-                except Exception as exc:  # noqa: BLE001 - belongs to the caller of this piece of work
-                    connection.execute("ROLLBACK TO one")
+                except Exception as exc:
+                    # It belongs to the caller of this piece of work, unless it took the whole transaction along.
                     future.set_exception(_explain(exc, self.path))
+                    if not connection.in_transaction:
+                        raise
+                    connection.execute("ROLLBACK TO one")
                 connection.execute("RELEASE one")
             connection.execute("COMMIT")
         except sqlite3.Error as exc:
@@ -136,12 +156,16 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             try:
                 connection.execute("PRAGMA journal_mode=WAL").fetchone()
             except sqlite3.OperationalError as exc:
+                if _LOCKED in str(exc):
+                    raise
                 log.info("%s: no write-ahead log here (%s); using the rollback journal", self.path, exc)
                 connection.execute("PRAGMA journal_mode=DELETE").fetchone()
             connection.execute("PRAGMA synchronous=FULL")
