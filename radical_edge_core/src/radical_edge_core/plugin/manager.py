@@ -230,6 +230,7 @@ class PluginManager:
 
     def _report(self, item: MountedPlugin, **fields: Any) -> None:
         item.report = attrs.evolve(item.report, **fields)
+        item.settled.set()
         self._changed(item.report)
 
 
