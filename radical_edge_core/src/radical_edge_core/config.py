@@ -8,6 +8,7 @@ names, the file's keys and ``--show-config`` all come from those fields. Unknown
 from __future__ import annotations
 
 import argparse
+import math
 import tomllib
 import types
 import typing
@@ -36,6 +37,9 @@ def setting(
     env: str | None = None,
     flag: bool = True,
     secret: bool = False,
+    least: float | None = None,
+    most: float | None = None,
+    among: Sequence[str] = (),
 ) -> Any:
     """
     Declare one setting of a settings class.
@@ -46,8 +50,11 @@ def setting(
         env: The environment variable that sets it.
         flag: Whether the command line has a flag for it (``log_level`` becomes ``--log-level``).
         secret: Masked in ``--show-config`` and left out of ``repr``.
+        least: The smallest number that it may be.
+        most: The largest.
+        among: The texts that it may be; empty: any.
     """
-    meta = {"help": help, "env": env, "flag": flag, "secret": secret}
+    meta = {"help": help, "env": env, "flag": flag, "secret": secret, "range": (least, most), "among": among}
     return attrs.field(default=default, metadata=meta, repr=not secret, kw_only=True)
 
 
@@ -96,7 +103,7 @@ def load(
         ``file PATH``, ``default``.
 
     Raises:
-        ConfigError: A value has the wrong type, or the file has an unknown key.
+        ConfigError: A value has the wrong type or is out of bounds, or the file has an unknown key.
     """
     entries = read_table(file, table)
     hints = typing.get_type_hints(model)
@@ -114,7 +121,8 @@ def load(
         else:
             origins[field.name] = DEFAULT_ORIGIN
             continue
-        values[field.name] = coerce(raw, hints[field.name], f"{origin}: {field.name}")
+        where = f"{origin}: {field.name}"
+        values[field.name] = _fitting(coerce(raw, hints[field.name], where), field.metadata, where)
         origins[field.name] = origin
     if entries:
         raise ConfigError(f"file {file}: unknown setting {', '.join(sorted(entries))} in table [{table}]")
@@ -147,17 +155,35 @@ def coerce(raw: object, type_: Any, where: str) -> object:
             ]
         if inner is Path and isinstance(raw, str | Path):
             return Path(raw).expanduser()
-        if inner in {int, float} and isinstance(raw, str | int | float) and not isinstance(raw, bool):
-            return inner(raw)
+        if inner is int and isinstance(raw, str | int) and not isinstance(raw, bool):
+            return int(raw)
+        if inner is float and isinstance(raw, str | int | float) and not isinstance(raw, bool):
+            return _finite(float(raw))
         if typing.get_origin(inner) is tuple and isinstance(raw, str):
             return tuple(part.strip() for part in raw.split(",") if part.strip())
-        if typing.get_origin(inner) is tuple and isinstance(raw, list):
+        if typing.get_origin(inner) is tuple and isinstance(raw, list | tuple):
             return tuple(str(part) for part in raw)
-        if isinstance(inner, type) and isinstance(raw, inner):
+        if (
+            isinstance(inner, type)
+            and isinstance(raw, inner)
+            and (inner is bool or not isinstance(raw, bool))
+        ):
             return raw
     except (KeyError, ValueError):
         pass
     raise ConfigError(f"{where}: expected {wanted}, got {raw!r}")
+
+
+def explicit_file(file: Path | None, fallback: Path) -> Path:
+    """
+    Return the file to read: the one that was named, which must exist, else the usual one, which need not.
+
+    Raises:
+        ConfigError: The named one is not there.
+    """
+    if file is not None and not file.is_file():
+        raise ConfigError(f"--config {file}: there is no such file")
+    return file or fallback
 
 
 def show(config: object, origins: Mapping[str, str]) -> str:
@@ -168,6 +194,25 @@ def show(config: object, origins: Mapping[str, str]) -> str:
         text = "***" if field.metadata.get("secret") and value else _plain(value)
         lines.append(f"{field.name} = {text}  ({origins.get(field.name, DEFAULT_ORIGIN)})")
     return "\n".join(lines)
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _fitting(value: object, limits: Mapping[str, Any], where: str) -> object:
+    least, most = limits.get("range", (None, None))
+    among = limits.get("among", ())
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if least is not None and value < least:
+            raise ConfigError(f"{where}: expected at least {least}, got {value}")
+        if most is not None and value > most:
+            raise ConfigError(f"{where}: expected at most {most}, got {value}")
+    if among and value not in among:
+        raise ConfigError(f"{where}: expected one of {', '.join(among)}, got {value!r}")
+    return value
 
 
 def _plain(value: object) -> str:

@@ -53,7 +53,7 @@ class EdgeError(RuntimeError):
     untouched: bool = False
     """Whether nothing outside was touched before this was raised, so that the same call may begin anew."""
 
-    def __init__(self, detail: str, **data: object) -> None:
+    def __init__(self, detail: str, /, **data: object) -> None:
         super().__init__(detail)
         self.detail = detail
         self.data = data
@@ -159,7 +159,7 @@ class InvalidRequest(EdgeError):
     status_code = 422
 
     def __init__(
-        self, detail: str = "", *, problems: Sequence[Mapping[str, str]] = (), **data: object
+        self, detail: str = "", /, *, problems: Sequence[Mapping[str, str]] = (), **data: object
     ) -> None:
         found = [dict(problem) for problem in problems]
         if not detail:
@@ -263,6 +263,8 @@ def from_problem(document: object, status_code: int) -> EdgeError:
     cls = BY_CODE.get(str(known.get("code")), _BY_STATUS.get(status_code, EdgeError))
     data = {str(key): value for key, value in known.items() if key not in PROBLEM_FIELDS}
     problems = data.pop("problems", ())
+    if isinstance(problems, Sequence):
+        problems = [problem for problem in problems if isinstance(problem, Mapping)]
     detail = str(known.get("detail") or f"the server answered {status_code}")
     error = (
         cls(detail, problems=problems, **data)

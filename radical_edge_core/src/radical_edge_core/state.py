@@ -61,7 +61,7 @@ def write_private(path: Path, text: str) -> None:
 def read_secret(path: Path) -> str | None:
     """Return a secret file's content without surrounding blanks, ``None`` where it is absent or empty."""
     try:
-        return path.read_text(encoding="utf-8").strip() or None
+        return path.read_text(encoding="utf-8", errors="replace").strip() or None
     except FileNotFoundError:
         return None
 

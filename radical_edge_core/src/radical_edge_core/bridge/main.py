@@ -15,7 +15,7 @@ from radical_edge_core.bridge import access_log, server
 from radical_edge_core.bridge.app import Bridge
 from radical_edge_core.bridge.config import BridgeConfig
 from radical_edge_core.bridge.masking import mask_in_c
-from radical_edge_core.config import add_flags, load, show
+from radical_edge_core.config import add_flags, explicit_file, load, show
 from radical_edge_core.errors import EdgeError
 from radical_edge_core.logs import configure
 from radical_edge_core.process import raise_descriptor_limit, run, stop_on_signals
@@ -38,15 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     flags = vars(parser.parse_args(argv))
     try:
-        home = Path(flags.get("state_dir") or home_folder(os.environ))
-        file = flags.pop("config") or home / "config.toml"
+        home = Path(flags.get("state_dir") or home_folder(os.environ)).expanduser()
+        file = explicit_file(flags.pop("config"), home / "config.toml")
         showing = flags.pop("show_config")
         config, origins = load(BridgeConfig, flags=flags, environ=os.environ, file=file, table="bridge")
         if showing:
             print(show(config, origins))  # noqa: T201 - what was asked for
             return 0
         configure(config.log_level)
-        return run(_run(config, private_folder(private_folder(home.expanduser()) / "bridge")))
+        return run(_run(config, private_folder(private_folder(home) / "bridge")))
     except (EdgeError, OSError) as exc:
         print(f"radical-edge-bridge: {getattr(exc, 'detail', exc)}", file=sys.stderr)  # noqa: T201
         return 2

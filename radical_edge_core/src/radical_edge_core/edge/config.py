@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from radical_edge_core.config import setting
+from radical_edge_core.logs import LEVELS
 
 
 @frozen
@@ -39,6 +40,10 @@ class EdgeConfig:
     cancel_jobs: bool = setting(
         False, help="end local jobs when the edge stops, instead of leaving them running"
     )
-    drain_s: float = setting(30.0, help="seconds that running calls get when the edge stops")
-    log_level: str = setting("INFO", help="DEBUG, INFO, WARNING or ERROR", env="RADICAL_LOG_LVL")
-    window_kib: int = setting(256, help="credit of one stream, KiB; larger for long distances, at most 4096")
+    drain_s: float = setting(30.0, help="seconds that running calls get when the edge stops", least=0)
+    log_level: str = setting(
+        "INFO", help="DEBUG, INFO, WARNING or ERROR", env="RADICAL_LOG_LVL", among=LEVELS
+    )
+    window_kib: int = setting(
+        256, help="credit of one stream, KiB; larger for long distances, at most 4096", least=64, most=4096
+    )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from radical_edge_core import __version__
-from radical_edge_core.config import add_flags, load, show
+from radical_edge_core.config import add_flags, explicit_file, load, show
 from radical_edge_core.edge.config import EdgeConfig
 from radical_edge_core.edge.lease import Lease
 from radical_edge_core.edge.service import list_plugins, serve
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = vars(parser.parse_args(argv))
     try:
         home = Path(flags.get("state_dir") or home_folder(os.environ)).expanduser()
-        file = flags.pop("config") or home / "config.toml"
+        file = explicit_file(flags.pop("config"), home / "config.toml")
         showing, listing = flags.pop("show_config"), flags.pop("list_plugins")
         config, origins = load(EdgeConfig, flags=flags, environ=os.environ, file=file, table="edge")
         check_edge_name(config.name)
