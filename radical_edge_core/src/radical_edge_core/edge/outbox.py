@@ -4,7 +4,8 @@ Events on their way to the bridge.
 A durable event gets its number by being written to the journal; only then is it sent, and it stays there until an hour
 after the bridge has confirmed it. A new link begins where the bridge's welcome says that it left off. In memory are
 at most ``IN_FLIGHT`` events, the ones on the wire and next in line: a plugin that floods, or a bridge that is away for
-days, fills the journal up to its bound and nothing else. Ephemeral events are sent once or, without a link, not at all.
+days, fills the journal up to its bound and nothing else. What is not yet written is bounded too: a thread that
+publishes faster than the disk takes it waits. Ephemeral events are sent once or, without a link, not at all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -30,6 +32,10 @@ log = logging.getLogger(__name__)
 IN_FLIGHT: Final = 1024
 MAX_WAITING: Final = 100_000
 MAX_EVENT: Final = 256 * 1024
+MAX_UNWRITTEN: Final = 32 * 1024 * 1024
+# What an event costs in memory, beside its data, until it is written.
+_COST: Final = 2048
+_WRITE_S: Final = 10.0
 _ACK_EVERY_S: Final = 1.0
 _RETRY_S: Final = 1.0
 
@@ -59,6 +65,9 @@ class Outbox:
         self._sent = 0
         self._acked = 0
         self._waiting = 0
+        self._unwritten = 0
+        self._room = threading.Condition()
+        self._loop_thread = threading.get_ident()
         self._link: Connection | None = None
         self._loading: asyncio.Task[None] | None = None
         self._acking: asyncio.TimerHandle | None = None
@@ -92,7 +101,8 @@ class Outbox:
 
         Raises:
             TooLarge: The event has more than 256 KiB.
-            Overloaded: 100,000 events wait for the bridge already; nothing was dropped.
+            Overloaded: 100,000 events wait for the bridge already, or events come faster than they can be written;
+                nothing was dropped.
         """
         encoded = dumps(data)
         if len(encoded) > MAX_EVENT:
@@ -115,12 +125,25 @@ class Outbox:
             raise Overloaded(
                 f"{self._waiting} events wait for the bridge; try again once it is back", retry_after_s=5
             )
+        self._reserve(len(encoded) + _COST)
         self._waiting += 1
         row = (plugin, topic, owner, encoded, once)
         answer: Future[None] = Future()
         kept = self._journal.submit(lambda db: _insert(db, row))
         kept.add_done_callback(lambda done: self._kept(done, row, answer))
         return answer
+
+    def _reserve(self, size: int) -> None:
+        """Let a thread wait while too much is to be written; the loop can't wait, and is refused."""
+
+        def fits() -> bool:
+            return self._unwritten < MAX_UNWRITTEN
+
+        patience = 0.0 if threading.get_ident() == self._loop_thread else _WRITE_S
+        with self._room:
+            if not self._room.wait_for(fits, patience):
+                raise Overloaded("events come faster than the journal takes them", retry_after_s=1)
+            self._unwritten += size
 
     def in_loop(self, function: Callable[[T], None], value: T) -> None:
         """Call a function in the loop, from whichever thread this is."""
@@ -173,6 +196,9 @@ class Outbox:
         self, done: Future[int | None], row: tuple[str, str, str, bytes, str | None], answer: Future[None]
     ) -> None:
         error = done.exception()
+        with self._room:
+            self._unwritten -= len(row[3]) + _COST
+            self._room.notify_all()
         with suppress(
             RuntimeError
         ):  # the loop is closed; the event is in the journal, and the next process sends it
