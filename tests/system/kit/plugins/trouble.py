@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 import time
@@ -31,12 +32,15 @@ class Trouble(Plugin):
     async def start(self) -> None:
         """Prepare what blocked threads wait for."""
         self._let_go = threading.Event()
+        # Also from outside: an edge that is stopping takes no calls.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._let_go.set)
         self._held = 0
         self._counting = threading.Lock()
 
     async def stop(self) -> None:
-        """Never end."""
-        await asyncio.Event().wait()
+        """End at once, or never where the configuration says so."""
+        if self.config.get("stop_hangs"):
+            await asyncio.Event().wait()
 
     def health(self) -> Mapping[str, object]:
         """Tell how many threads are blocked."""
