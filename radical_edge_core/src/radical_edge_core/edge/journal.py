@@ -24,6 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 KEYS_S: Final = 7 * 24 * 3600.0
 EVENTS_S: Final = 3600.0
+_UNNAMED_S: Final = 3600.0
 _MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -85,16 +86,18 @@ class Journal:
         """Drop what is too old: keys after a week, events an hour after the bridge has confirmed them."""
         now = self.clock()
 
-        def work(db: sqlite3.Connection) -> list[str]:
-            files = db.execute(
-                "SELECT file FROM key WHERE at < ? AND file IS NOT NULL", (now - KEYS_S,)
-            ).fetchall()
+        def work(db: sqlite3.Connection) -> set[str]:
             db.execute("DELETE FROM key WHERE at < ?", (now - KEYS_S,))
             db.execute("DELETE FROM outbox WHERE acked < ?", (now - EVENTS_S,))
-            return [name for (name,) in files]
+            return {name for (name,) in db.execute("SELECT file FROM key WHERE file IS NOT NULL")}
 
-        for name in await self.run(work):
-            (self.folder / "answers" / name).unlink(missing_ok=True)
+        await asyncio.to_thread(self._sweep, await self.run(work), now)
+
+    def _sweep(self, named: set[str], now: float) -> None:
+        """Remove the files of answers that no key names; one that is being written gets time to be named."""
+        for path in (self.folder / "answers").glob("*"):
+            if path.name not in named and path.stat().st_mtime < now - _UNNAMED_S:
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Write what is queued and close the file."""

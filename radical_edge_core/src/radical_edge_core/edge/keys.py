@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from radical_edge_core.codec import dumps
 from radical_edge_core.crash_points import crash_point
 from radical_edge_core.edge.journal import Journal
-from radical_edge_core.errors import EdgeError, InvalidRequest, OutcomeUnknown
+from radical_edge_core.errors import EdgeError, EdgeLost, InvalidRequest, OutcomeUnknown
 from radical_edge_core.plugin.call import Act, Adopt, Answer, OperationCall
 from radical_edge_core.state import private_folder
 
@@ -43,6 +43,7 @@ class KeyTable:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._running: dict[Identity, tuple[bytes, asyncio.Task[Answer]]] = {}
+        self._cut_off: set[asyncio.Task[Answer]] = set()
 
     async def answer(self, call: OperationCall, act: Act, adopt: Adopt) -> Answer:
         """
@@ -56,6 +57,7 @@ class KeyTable:
         Raises:
             InvalidRequest: The key was used for another request.
             OutcomeUnknown: An earlier attempt began, and nobody knows how it ended.
+            EdgeLost: The edge stops and could not wait for the end of the call.
             NoRoom: The key can't be written down; nothing was done.
             EdgeError: What the operation raised.
         """
@@ -74,13 +76,19 @@ class KeyTable:
             first, task = running
             if first != fingerprint:
                 raise _another(call.key)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task in self._cut_off:
+                raise EdgeLost("the edge is stopping; ask again with the same Idempotency-Key") from None
+            raise
 
     async def finish(self, deadline_s: float) -> None:
         """Wait for the calls under way; what takes longer is cut off, and its key stays open."""
         tasks = [task for _, task in self._running.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=deadline_s)
+            self._cut_off |= late
             for task in late:
                 task.cancel()
             if late:

@@ -152,33 +152,30 @@ class PluginApp:
             ),
             key=caller.idempotency_key,
         )
-        with self._target(call) as target, self._running(label) if operation.hints.stream else nullcontext():
-            if operation.hints.stream is not None:
+        if operation.hints.stream is not None:
+            with self._target(call) as target, self._running(label):
                 result: Any = await run_call(
                     call, functools.partial(self._invoke, target, call), self._announce
                 )
                 streamed = StreamAnswer(send, operation.hints.stream)
                 await streamed.run(result, head_only=request.method == "HEAD")
-                return None
-            if self._calls is None or call.key is None or operation.effect == "read":
-                answer = await self._act(target, call)
-            else:
-                answer = await self._calls.answer(
-                    call, functools.partial(self._act, target, call), functools.partial(self._adopt, call)
-                )
+            return None
+        act = functools.partial(self._act, call)
+        if self._calls is None or call.key is None or operation.effect == "read":
+            answer = await act()
+        else:
+            answer = await self._calls.answer(call, act, functools.partial(self._adopt, call))
         kind = "application/json" if answer.status < 400 else PROBLEM_TYPE
         return Response(answer.body, status_code=answer.status, media_type=kind)
 
-    async def _act(self, target: object, call: OperationCall) -> Answer:
+    async def _act(self, call: OperationCall) -> Answer:
         """Run an operation and return its answer; what the session has become is kept before anybody hears of it."""
-        with (
-            self._running(f"{call.plugin}.{call.operation.name}")
-            if call.operation.is_async
-            else nullcontext()
-        ):
-            result = await run_call(call, functools.partial(self._invoke, target, call), self._announce)
-        if call.operation.owner == "session" and call.operation.effect != "read":
-            await self.plugin.sessions.persist(str(call.sid))
+        label = f"{call.plugin}.{call.operation.name}"
+        with self._target(call) as target:
+            with self._running(label) if call.operation.is_async else nullcontext():
+                result = await run_call(call, functools.partial(self._invoke, target, call), self._announce)
+            if call.operation.owner == "session" and call.operation.effect != "read":
+                await self.plugin.sessions.persist(str(call.sid))
         return Answer(200, dumps({} if result is None else result))
 
     async def _adopt(self, call: OperationCall) -> Answer | None:
