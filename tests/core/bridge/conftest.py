@@ -3,61 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import json
-import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
 from radical_edge_core.caller import Caller
-from radical_edge_core.testing.bridges import RunningBridge, running_bridge
+from radical_edge_core.testing.bridges import RunningBridge
 from radical_edge_core.testing.edges import RunningEdge, running_application
-from radical_edge_core.testing.leaks import no_leaked_tasks
 
 PIECE = 64 * 1024
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
-async def guarded(monkeypatch: pytest.MonkeyPatch, no_leaks: None) -> AsyncIterator[None]:
-    """No setting comes from outside, and no task stays."""
-    for name in os.environ:
-        if name.startswith("RADICAL_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    async with no_leaked_tasks():
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _settled() -> None:
-    """What was imported so far is not looked at again by each test's collection of garbage."""
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A state folder, in memory where the system has such a place: a test needs no disk to wait for."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path / "home"
-        return
-    with TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder) / "home"
-
-
-@pytest.fixture
-async def bridge(home: Path) -> AsyncIterator[RunningBridge]:
-    """A bridge with the protocol's own times."""
-    async with running_bridge(home) as running:
-        yield running
+def _guarded(guarded: None) -> None:
+    """Every test here leaves nothing behind."""
 
 
 @pytest.fixture
