@@ -79,3 +79,19 @@ async def test_listeners_are_told(bridge: RunningBridge, notes: Any) -> None:
         note = await notes.add(text="call home")
         event = await heard.notified("added")
     assert (event.data["plugin"], event.inner) == ("notes", note)
+
+
+async def test_notes_outlive_a_restart_of_the_edge(tmp_path: Path) -> None:
+    """The same session has the same notes in a new process, and numbers go on where they were."""
+    installed = entry_points(group="radical_edge.plugins", name="notes")
+    async with (
+        running_bridge(tmp_path) as bridge,
+        AsyncBridgeClient(bridge.url, token=bridge.admin_token) as client,
+    ):
+        async with running_edge(bridge, "hpc1", installed):
+            notes: Any = await client.get_edge_client("hpc1").get_plugin("notes")
+            first = await notes.add(text="call home")
+        async with running_edge(bridge, "hpc1", installed):
+            second = await notes.add(text="call home again")
+            assert await notes.list_notes() == {"notes": [first, second]}
+    assert (first["id"], second["id"]) == (1, 2)

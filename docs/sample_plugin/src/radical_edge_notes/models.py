@@ -40,3 +40,11 @@ class Capacity:
     """How many notes one session may hold."""
 
     max_notes: int
+
+
+@frozen(kw_only=True)
+class Kept:
+    """What a session keeps over a restart of the edge."""
+
+    last_id: int
+    notes: tuple[Note, ...]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import asdict
+
+from radical_edge_core.converter import parse
 from radical_edge_core.errors import Conflict, NotFound
 from radical_edge_core.plugin import PluginSession, operation
-from radical_edge_notes.models import Note, NoteList, Removed
+from radical_edge_notes.models import Kept, Note, NoteList, Removed
 
 
 class NotesSession(PluginSession):
-    """The notes of one session."""
+    """The notes of one session; they outlive a restart of the edge."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -49,3 +52,13 @@ class NotesSession(PluginSession):
         if self._notes.pop(note_id, None) is None:
             raise NotFound(f"there is no note {note_id} in this session", note_id=note_id)
         return Removed(id=note_id)
+
+    def snapshot(self) -> object:
+        """Return the notes as JSON values; asked after each operation that is no read."""
+        return asdict(Kept(last_id=self._last_id, notes=tuple(self._notes.values())))
+
+    def restore(self, data: object) -> None:
+        """Take back what ``snapshot`` returned, in a new process of the edge."""
+        kept = parse(data, Kept, self.plugin.converter)
+        self._last_id = kept.last_id
+        self._notes = {note.id: note for note in kept.notes}
