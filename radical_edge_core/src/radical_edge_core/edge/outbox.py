@@ -25,7 +25,7 @@ from radical_edge_core.crash_points import crash_point
 from radical_edge_core.edge.journal import Journal
 from radical_edge_core.errors import EdgeError, Overloaded, TooLarge
 from radical_edge_core.link.notes import Event, encode_note
-from radical_edge_core.wire.connection import Connection
+from radical_edge_core.wire.connection import QUEUE_HIGH, Connection
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ MAX_UNWRITTEN: Final = 32 * 1024 * 1024
 # What an event costs in memory, beside its data, until it is written.
 _COST: Final = 2048
 _WRITE_S: Final = 10.0
+_CROWDED_S: Final = 0.05
 _ACK_EVERY_S: Final = 1.0
 _RETRY_S: Final = 1.0
 
@@ -67,6 +68,7 @@ class Outbox:
         self._waiting = 0
         self._unwritten = 0
         self._room = threading.Condition()
+        self._fresh: dict[tuple[str, str, str], Event] = {}
         self._loop_thread = threading.get_ident()
         self._link: Connection | None = None
         self._loading: asyncio.Task[None] | None = None
@@ -117,7 +119,7 @@ class Outbox:
                 durable=False,
                 data=encoded,
             )
-            self._loop.call_soon_threadsafe(self._send_once, event)
+            self._offer(event)
             done: Future[None] = Future()
             done.set_result(None)
             return done
@@ -132,6 +134,14 @@ class Outbox:
         kept = self._journal.submit(lambda db: _insert(db, row))
         kept.add_done_callback(lambda done: self._kept(done, row, answer))
         return answer
+
+    def _offer(self, event: Event) -> None:
+        """Let the newest event of a topic take the place of one that has not gone out yet."""
+        with self._room:
+            scheduled = bool(self._fresh)
+            self._fresh[event.plugin, event.topic, event.owner] = event
+        if not scheduled:
+            self._loop.call_soon_threadsafe(self._send_fresh)
 
     def _reserve(self, size: int) -> None:
         """Let a thread wait while too much is to be written; the loop can't wait, and is refused."""
@@ -222,9 +232,16 @@ class Outbox:
             self._loaded = seq
         self._pump()
 
-    def _send_once(self, event: Event) -> None:
-        if self._link is not None:
-            self._link.notify(encode_note(event))
+    def _send_fresh(self) -> None:
+        link = self._link
+        if link is not None and link.queued > QUEUE_HIGH:
+            self._loop.call_later(_CROWDED_S, self._send_fresh)
+            return
+        with self._room:
+            fresh, self._fresh = self._fresh, {}
+        if link is not None:
+            for event in fresh.values():
+                link.notify(encode_note(event))
 
     def _pump(self) -> None:
         if self._link is None:
@@ -293,10 +310,12 @@ def _begin(db: sqlite3.Connection) -> tuple[int, int, int]:
 
 def _insert(db: sqlite3.Connection, row: tuple[str, str, str, bytes, str | None]) -> int | None:
     """Return the event's number; ``None`` where one of the same mark is there already."""
-    cursor = db.execute(
-        "INSERT OR IGNORE INTO outbox (plugin, topic, owner, data, once) VALUES (?,?,?,?,?)", row
-    )
-    return cursor.lastrowid if cursor.rowcount else None
+    # Looked up first: an insert that is ignored would use up a number.
+    known = "SELECT 1 FROM outbox WHERE plugin=? AND once=?"
+    if row[4] is not None and db.execute(known, (row[0], row[4])).fetchone() is not None:
+        return None
+    insert = "INSERT INTO outbox (plugin, topic, owner, data, once) VALUES (?,?,?,?,?)"
+    return db.execute(insert, row).lastrowid
 
 
 def _after(db: sqlite3.Connection, seq: int, limit: int) -> list[_Row]:
