@@ -74,6 +74,7 @@ async def running_edge(
     port: int | None = None,
     folder: Path | None = None,
     tables: str = "",
+    only: tuple[str, ...] = (),
     patience: Patience | None = None,
     wait: bool = True,
     **settings: Any,
@@ -88,6 +89,7 @@ async def running_edge(
         port: Where it dials instead, for a proxy in between.
         folder: Its home; by default the bridge's.
         tables: The text of its configuration file, with the plugins' tables.
+        only: Names of those plugins that are mounted (``--plugins``); by default all that it offers.
         patience: How long the bridge is waited for.
         wait: Whether to begin only when its link is up and its plugins have started, or failed to.
         settings: More fields of ``EdgeConfig``.
@@ -97,7 +99,7 @@ async def running_edge(
     file = own / "config.toml"
     file.write_text(tables, encoding="utf-8")
     url = f"ws://127.0.0.1:{port or bridge.port}"
-    config = EdgeConfig(name=name, url=url, **{"drain_s": 5.0, **settings})
+    config = EdgeConfig(name=name, url=url, plugins=only, **{"drain_s": 5.0, **settings})
     stopping = asyncio.Event()
     runtime, link = service.build(config, home, own, file, stopping, patience=patience)
     runtime.load(entry_points_of(plugins))

@@ -15,17 +15,20 @@ _PATIENCE_S = 5.0
 
 
 @contextmanager
-def no_leaked_threads() -> Iterator[None]:
+def no_leaked_threads(*, environment: bool = True) -> Iterator[None]:
     """
     Fail what leaves a thread, a child process or a changed environment behind.
 
     Threads that are about to end get a few seconds; what was forgotten to be closed is collected, so that its warning
     comes here.
 
+    Args:
+        environment: Whether to look at the environment.
+
     Raises:
         AssertionError: Something was left; it is named.
     """
-    threads, children, environment = set(threading.enumerate()), child_processes(), dict(os.environ)
+    threads, children, variables = set(threading.enumerate()), child_processes(), dict(os.environ)
     yield
     gc.collect()
     left = [thread for thread in threading.enumerate() if thread not in threads]
@@ -35,7 +38,9 @@ def no_leaked_threads() -> Iterator[None]:
     alive = [thread.name for thread in left if thread.is_alive()]
     while (running := child_processes() - children) and time.monotonic() < until:
         time.sleep(0.01)
-    changed = {name for name, _ in dict(os.environ).items() ^ environment.items()} - {"PYTEST_CURRENT_TEST"}
+    changed = {name for name, _ in dict(os.environ).items() ^ variables.items()} - {"PYTEST_CURRENT_TEST"}
+    if not environment:
+        changed.clear()
     for found, what in ((alive, "threads"), (running, "child processes"), (changed, "environment variables")):
         if found:
             raise AssertionError(f"{what} left behind: {', '.join(map(str, sorted(found, key=str)))}")
