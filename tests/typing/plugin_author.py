@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import Future
 from typing import ClassVar, assert_type
 
 from attrs import frozen
@@ -108,6 +109,6 @@ def errors_are_classes_with_data(document: object) -> None:
     assert_type(error.data, dict[str, object])
 
 
-def publishing_takes_any_thread(context: PluginContext) -> None:
-    """The publisher is a plain function."""
-    assert_type(context.publish, Callable[[str, str, object, str, bool], None])
+def publishing_tells_when_it_is_kept(session: Session) -> None:
+    """What publishing returns can be waited for, in a thread."""
+    assert_type(session.notify("changed", {"value": 1}), Future[None])
