@@ -91,6 +91,11 @@ class Process:
         self.send(signal.SIGKILL)
         self.wait(10)
 
+    @staticmethod
+    def kill_pid(pid: int) -> None:
+        """End one of its children by SIGKILL."""
+        os.kill(pid, signal.SIGKILL)
+
     def memory_mib(self, field: str = "VmRSS") -> float:
         """Return what it holds now (``VmRSS``) or held at most (``VmHWM``). Source: proc(5)."""
         for line in Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines():
