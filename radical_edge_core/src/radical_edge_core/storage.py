@@ -30,6 +30,8 @@ _BATCH = 512
 # How long a process that is just ending may still hold the file.
 _PATIENCE_S = 2.0
 _LOCKED = "locked"
+# What SQLite makes of EDQUOT and EFBIG; a network file system tells them as late as at the fsync.
+_CAN_NOT_WRITE = frozenset({"SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"})
 
 
 class Database:
@@ -181,6 +183,9 @@ class Database:
 
 
 def _explain(exc: Exception, path: Path) -> Exception:
-    if isinstance(exc, sqlite3.OperationalError) and "full" in str(exc):
-        return NoRoom(f"{path.parent} has no room left")
+    if isinstance(exc, sqlite3.OperationalError):
+        if "full" in str(exc):
+            return NoRoom(f"{path.parent} has no room left")
+        if getattr(exc, "sqlite_errorname", "") in _CAN_NOT_WRITE:
+            return NoRoom(f"{path} can't be written ({exc}): is a quota or a limit on files reached?")
     return exc

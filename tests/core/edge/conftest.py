@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,30 +20,19 @@ from radical_edge_core.link.notes import Event, decode_note
 from radical_edge_core.plugin import Plugin
 from radical_edge_core.state import private_folder
 from radical_edge_core.testing.given import entry_points_of
-from radical_edge_core.testing.leaks import no_leaked_tasks
 
 EVERYTHING = ("read:*", "write:*", "function:*")
 
 
 @pytest.fixture(autouse=True)
-async def _guarded(monkeypatch: pytest.MonkeyPatch, no_leaks: None) -> AsyncIterator[None]:
-    """No setting comes from outside, and no task stays."""
-    for name in os.environ:
-        if name.startswith("RADICAL_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    async with no_leaked_tasks():
-        yield
+def _guarded(guarded: None) -> None:
+    """Every test here leaves nothing behind."""
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """An edge's state folder, in memory where the system has such a place."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield private_folder(tmp_path / "edge")
-        return
-    with TemporaryDirectory(dir=memory) as name:
-        yield private_folder(Path(name) / "edge")
+def folder(home: Path) -> Path:
+    """An edge's state folder."""
+    return private_folder(home)
 
 
 @frozen
@@ -62,6 +49,8 @@ class Reply:
 
 class Wire:
     """Stands for a link: keeps the events that are sent over it."""
+
+    queued = 0
 
     def __init__(self) -> None:
         self.sent: list[Event] = []

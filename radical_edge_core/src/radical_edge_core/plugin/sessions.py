@@ -258,6 +258,9 @@ class SessionTable:
             return
         data = entry.session.snapshot()
         if data is None:
+            if entry.saved is not None:
+                await self.keeper.forget(entry.request.sid)
+                entry.saved = None
             return
         encoded = dumps(data)
         if encoded != entry.saved:
