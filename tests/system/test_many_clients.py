@@ -8,14 +8,18 @@ import random
 import secrets
 import time
 from collections import Counter
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import aiohttp
 import pytest
 from kit.distributions import make_distribution
 from kit.hosts import Bridge
+from kit.network import Network
 from kit.stand import Stand
 from kit.waiting import until
+
+from radical_edge_core.testing.tally import Tally
 
 CLIENTS = 64
 # Where each kind of call goes, and how often it is made.
@@ -87,21 +91,31 @@ def bridge(shared_stand: Stand) -> Bridge:
     return made
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("requests", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
-async def test_everybody_gets_their_own_answers(bridge: Bridge, requests: int) -> None:
-    """Of thousands of calls by 64 subjects at once, none is lost, doubled or given to another."""
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")
+@pytest.fixture(scope="module")
+def shared_network(bridge: Bridge) -> Iterator[Network]:
+    """What lies between the bridge and another edge."""
+    made = Network(bridge.port, Tally(0))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def network(shared_network: Network, tally: Tally) -> Network:
+    """The same, with the faults of the test at hand counted; there must be some."""
+    shared_network.tally = tally
+    return shared_network
+
+
+async def load(bridge: Bridge, edge: str, requests: int, seed: int) -> Counter[str]:
+    """Let all clients make their calls, and return how many of each kind were made."""
     tokens = [
         bridge.post("/tokens", {"subject": f"client-{number}", "expires_s": 3600})["token"]
         for number in range(CLIENTS)
     ]
-    before = bridge.output.count('"plugin":"echo"')
     connector = aiohttp.TCPConnector(limit=CLIENTS)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
         clients = [
-            Client(number, token, session, f"{bridge.url}/hpc/echo", seed)
+            Client(number, token, session, f"{bridge.url}/{edge}/echo", seed)
             for number, token in enumerate(tokens)
         ]
         began = time.monotonic()
@@ -112,8 +126,31 @@ async def test_everybody_gets_their_own_answers(bridge: Bridge, requests: int) -
     made = sum((client.made for client in clients), Counter[str]())
     print(f"{made.total()} requests in {took:.1f} s ({made.total() / took:.0f}/s): {dict(made)}")
     assert made.total() >= requests
+    return made
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("requests", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
+async def test_everybody_gets_their_own_answers(bridge: Bridge, requests: int) -> None:
+    """Of thousands of calls by 64 subjects at once, none is lost, doubled or given to another."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    before = bridge.output.count('"plugin":"echo"')
+    made = await load(bridge, "hpc", requests, seed)
     until(
         lambda: bridge.output.count('"plugin":"echo"') - before == made.total() + CLIENTS,
         10,
         "one line for each request in the bridge's log",
     )
+
+
+@pytest.mark.timeout(300)
+async def test_nobody_notices_that_the_link_is_cut(
+    bridge: Bridge, network: Network, tally: Tally, shared_stand: Stand
+) -> None:
+    """With the link cut again and again under all these calls, each is answered as if nothing had been."""
+    shared_stand.edge("far", "--url", f"ws://127.0.0.1:{network.port}", "--plugins", "echo")
+    bridge.has("far", "echo")
+    network.cut_each(tally.rng.randrange(20_000, 1_000_000) for _ in range(20))
+    await load(bridge, "far", 4_000, tally.seed)
+    assert tally.faults["cut"] == 20
