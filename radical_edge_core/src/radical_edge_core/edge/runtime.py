@@ -35,6 +35,7 @@ from radical_edge_core.plugin.manager import PluginManager
 from radical_edge_core.plugin.paths import canonical_path
 from radical_edge_core.plugin.problems import problem_response
 from radical_edge_core.plugin.report import PluginReport
+from radical_edge_core.schedulers import Schedulers
 from radical_edge_core.state import private_folder
 from radical_edge_core.wire.asgi import Receive, Scope, Send, connect
 from radical_edge_core.wire.connection import Connection
@@ -72,6 +73,7 @@ class EdgeRuntime:
         self.journal = Journal(setup.state_dir)
         self.outbox = Outbox(self.journal)
         self.hooks = Hooks()
+        self.schedulers = Schedulers()
         self._keys = KeyTable(self.journal)
         self.plugins = PluginManager(
             context_for=self._context,
@@ -116,6 +118,7 @@ class EdgeRuntime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.plugins.stop_all()
+        self.schedulers.close()
         self.plugins.watchdog.stop()
         if self._announcing is not None:
             self._announcing.cancel()

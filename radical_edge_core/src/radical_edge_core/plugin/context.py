@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from radical_edge_core.caller import Caller
 from radical_edge_core.plugin.keeping import KeepsDocuments
+from radical_edge_core.schedulers import Schedulers
 
 
 @frozen(kw_only=True)
@@ -32,6 +33,7 @@ class PluginContext:
         listening: ``(plugin, topic)``; whether anybody listens to an ephemeral topic.
         on_listening: ``(plugin, callback)``; the callback runs in the loop whenever ``listening`` may have
             changed.
+        schedulers: The host's batch schedulers; one object for all its plugins, so that they share each answer.
     """
 
     edge: str
@@ -45,6 +47,7 @@ class PluginContext:
     on_listening: Callable[[str, Callable[[], None]], None]
     name: str = ""
     documents: KeepsDocuments | None = None
+    schedulers: Schedulers = field(factory=Schedulers)
 
 
 CALLER: ContextVar[Caller] = ContextVar("radical_edge_caller")

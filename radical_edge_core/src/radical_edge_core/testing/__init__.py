@@ -14,6 +14,7 @@ module         what is in it
 ``faults``     ``FaultProxy``: a TCP connection that is cut, frozen, slow or refused
 ``tally``      ``Tally``: counts faults, fails at none, prints its seed
 ``byte_peer``  a WebSocket peer, and raw HTTP, that send what a polite client never would
+``schedulers`` programs that stand in for a batch scheduler's, and a clock turned by hand
 ``waiting``    ``wait_until`` a condition holds
 ``leaks``      fails what leaves tasks, threads or children behind
 =============  ===========================================================================
