@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import sqlite3
@@ -241,7 +242,7 @@ async def test_a_damaged_journal_is_set_aside(folder: Path, desk: Desks, caplog:
     await store.begin()
     assert (await store.ask("GET", f"count/{sid}")).status == 404
     assert (await store.post("work", {"what": "new"}, key="k")).status == 200
-    assert sum("damaged" in name for name in os.listdir(folder)) == 1
+    assert sum("damaged" in name for name in await asyncio.to_thread(os.listdir, folder)) == 1
     assert "the journal was damaged" in caplog.text
 
 

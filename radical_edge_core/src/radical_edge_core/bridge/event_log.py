@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from radical_edge_core.crash_points import crash_point
 from radical_edge_core.link.notes import Event
 from radical_edge_core.storage import Database
 
@@ -166,6 +167,7 @@ class EventLog:
                     if await self._stopped_within(_RETRY_S):
                         return
                     continue
+                crash_point("log.committed")
                 if entries:
                     self.newest = entries[-1].n
                     self._tail.extend(entries)
@@ -175,6 +177,7 @@ class EventLog:
                 last: dict[tuple[str, str], int] = {}
                 for edge, event in batch:
                     last[edge, event.epoch] = max(event.seq, last.get((edge, event.epoch), -1))
+                crash_point("log.told")
                 for (edge, epoch), seq in last.items():
                     self._seen[edge, epoch] = max(seq, self._seen.get((edge, epoch), -1))
                     self._epochs[edge] = epoch
@@ -216,6 +219,7 @@ class EventLog:
         first = max(newest - self._keep_events, newest if young is None else young[0] - 1) + 1
         db.execute("DELETE FROM event WHERE n<?", (first,))
         oldest = db.execute("SELECT min(n) FROM event").fetchone()[0]
+        crash_point("log.inserted")
         return entries, oldest
 
 

@@ -148,6 +148,7 @@ class KeyTable:
         partial = folder / f".{name}"
         partial.write_bytes(body)
         partial.chmod(0o600)
+        crash_point("answer.partial")
         partial.replace(folder / name)
 
     def _finished(self, identity: Identity, task: asyncio.Task[Answer]) -> None:

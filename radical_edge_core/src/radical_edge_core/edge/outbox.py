@@ -250,6 +250,7 @@ class Outbox:
             if seq > self._sent:
                 self._link.notify(note)
                 self._sent = seq
+                crash_point("event.sent")
         if self._loaded < self._newest and len(self._ready) < IN_FLIGHT // 2 and self._loading is None:
             self._loading = self._loop.create_task(self._load())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from radical_edge_core.crash_points import crash_point
 from radical_edge_core.errors import NoRoom
 
 
@@ -43,6 +44,7 @@ def write_document(path: Path, document: object, *, durable: bool = False) -> No
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         write_new(partial, msgspec.json.encode(document), durable=durable)
+        crash_point("document.partial")
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -127,9 +127,11 @@ class _Operation:
         return _marking("POST", path, effect or "write", retry, Hints(**hints))
 
 
-def standard(method: Method, path: str, *, effect: Effect = "read") -> Callable[[F], F]:
+def standard(
+    method: Method, path: str, *, effect: Effect = "read", retry: Retry | None = None
+) -> Callable[[F], F]:
     """Declare an operation that every plugin has: hidden in forms, and allowed to whoever may read."""
-    return _marking(method, path, effect, None, Hints(), verb="read", hidden=True)
+    return _marking(method, path, effect, retry, Hints(), verb="read", hidden=True)
 
 
 def _marking(

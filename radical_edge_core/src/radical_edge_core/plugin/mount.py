@@ -188,7 +188,7 @@ class PluginApp:
             arguments = {**arguments, "sid": call.sid}
         bound = functools.partial(getattr(target, call.operation.name), **arguments)
         if not call.operation.is_async:
-            return await self.plugin.workers.run(bound)
+            return await self.plugin.workers.run(bound, begins=True)
         made = bound()
         return await made if hasattr(made, "__await__") else made
 

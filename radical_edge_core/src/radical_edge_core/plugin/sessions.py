@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from attrs import define, field
 
 from radical_edge_core.codec import dumps, loads
+from radical_edge_core.crash_points import crash_point
 from radical_edge_core.errors import Expired, NotFound, TooManyRequests
 from radical_edge_core.plugin.bounded import bounded
 from radical_edge_core.plugin.keeping import KeepsSessions, KeptSession
@@ -227,7 +228,7 @@ class SessionTable:
         if held >= self._max_per_subject:
             raise TooManyRequests(
                 f"you have {held} sessions open here; close some, or ask for a named one", retry_after_s=60
-            )
+            ).before_acting()
         request = SessionRequest(sid=secrets.token_hex(12), owner=owner, name=name, options=options)
         task = asyncio.get_running_loop().create_task(self._open(request), name=f"open session {request.sid}")
         opening = _Opening(owner, task)
@@ -268,6 +269,7 @@ class SessionTable:
             options = None if request.options is None else dumps(request.options)
             await self.keeper.save(KeptSession(request.sid, request.owner, request.name, options, encoded))
             entry.saved = encoded
+            crash_point("session.saved")
 
     async def _drop(self, entry: _Entry) -> None:
         """Forget a session that has ended for good; where that fails it is back after a restart, and expires again."""

@@ -78,14 +78,14 @@ class StandardOperations:
         self._plugin = plugin
         self._started_at = plugin.context.monotonic()
 
-    @standard("POST", "register_session", effect="write")
+    @standard("POST", "register_session", effect="write", retry="safe")
     async def register_session(self, name: SessionName | None = None, **options: object) -> SessionOpened:
         """Open a session, or return the caller's session of that name."""
         owner = current_caller().subject
         session = await self._plugin.sessions.register(owner, name, self._options(options))
         return {**session.registered(), "sid": session.sid}  # type: ignore[return-value] # plugins add fields
 
-    @standard("POST", "unregister_session/{sid}", effect="write")
+    @standard("POST", "unregister_session/{sid}", effect="write", retry="safe")
     async def unregister_session(self, sid: str) -> SessionClosed:
         """Close a session of the caller."""
         await self._plugin.sessions.unregister(sid, current_caller().subject)

@@ -31,9 +31,13 @@ class Workers:
         self._limiter: anyio.CapacityLimiter | None = None
         self._unbounded: anyio.CapacityLimiter | None = None
 
-    async def run(self, function: Callable[[], T]) -> T:
+    async def run(self, function: Callable[[], T], *, begins: bool = False) -> T:
         """
         Run ``function`` in a thread, with the caller's context variables.
+
+        Args:
+            function: What blocks.
+            begins: Nothing of the call was done before this, so that one which is refused here may begin anew.
 
         Raises:
             Overloaded: Too many calls wait for a thread already.
@@ -42,7 +46,8 @@ class Workers:
             self._limiter = anyio.CapacityLimiter(self.threads)
             self._unbounded = anyio.CapacityLimiter(math.inf)
         if self._limiter.statistics().tasks_waiting >= self._max_waiting:
-            raise Overloaded("too many calls wait for a worker thread of this plugin", retry_after_s=5)
+            error = Overloaded("too many calls wait for a worker thread of this plugin", retry_after_s=5)
+            raise error.before_acting() if begins else error
         place = _Place(self._limiter, asyncio.get_running_loop())
         await self._limiter.acquire_on_behalf_of(place)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
+from radical_edge_core.crash_points import crash_point
 from radical_edge_core.errors import InvalidRequest
 from radical_edge_core.jobs.claim import VOID, Claim
 from radical_edge_core.jobs.command import Command
@@ -149,6 +150,7 @@ class Submissions:
         executor = self._executors[job.origin.executor]
 
         job.native_id = await self._workers.run(lambda: executor.submit(job.folder, job.spec))
+        crash_point("job.handed_over")
         if job.status.state is JobState.NEW:
             job.status = JobStatus(state=JobState.QUEUED)
         self._collector.poke()

@@ -20,6 +20,7 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from radical_edge_core.crash_points import crash_point
 from radical_edge_core.errors import Conflict, Forbidden, InvalidRequest
 from radical_edge_staging import faults, folders
 from radical_edge_staging.models import Received
@@ -91,7 +92,9 @@ class Upload:
                 )
             os.fchmod(self._file, self._mode)
             os.fsync(self._file)
+            crash_point("upload.partial")
             self._name_it()
+            crash_point("upload.named")
             self._end()
         return Received(path=self._located.shown, size=self._size, sha256=found)
 
