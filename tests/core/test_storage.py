@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +59,24 @@ def content(path: Path) -> list[str]:
         db.close()
 
 
+def hold(database: Database) -> tuple[Future[None], threading.Event]:
+    """Keep the file's thread busy until the event is set, so that more work gathers behind it."""
+    entered, held = threading.Event(), threading.Event()
+
+    def work(_: sqlite3.Connection) -> None:
+        entered.set()
+        held.wait(10)
+
+    blocked = database.submit(work)
+    entered.wait(10)
+    return blocked, held
+
+
+async def results(*futures: Future[Any]) -> list[Any]:
+    """What became of each."""
+    return await asyncio.gather(*(asyncio.wrap_future(future) for future in futures), return_exceptions=True)
+
+
 def damage(path: Path, kind: str) -> None:
     whole = path.read_bytes()
     path.write_bytes({
@@ -93,13 +113,11 @@ async def test_many_callers_share_one_commit(database: Database) -> None:
     await database.run(
         lambda db: db.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
     )
-    entered, held = threading.Event(), threading.Event()
-    blocked = database.submit(lambda _: (entered.set(), held.wait(10)))
-    entered.wait(10)
+    blocked, held = hold(database)
     commits.clear()
     waiting = [database.submit(partial(put, str(n))) for n in range(300)]
     held.set()
-    await asyncio.gather(*map(asyncio.wrap_future, [blocked, *waiting]))
+    assert len(await results(blocked, *waiting)) == 301
     assert len(commits) <= 3
 
 
@@ -110,17 +128,13 @@ async def test_a_failure_is_its_callers_alone(database: Database) -> None:
         put("half", db)
         raise KeyError("mine")
 
-    entered, held = threading.Event(), threading.Event()
-    blocked = database.submit(lambda _: (entered.set(), held.wait(10)))
-    entered.wait(10)
+    blocked, held = hold(database)
     before, failing = database.submit(partial(put, "before")), database.submit(bad)
     twice, after = database.submit(partial(put, "before")), database.submit(partial(put, "after"))
     held.set()
-    results = await asyncio.gather(
-        *map(asyncio.wrap_future, [blocked, before, failing, twice, after]), return_exceptions=True
-    )
-    assert isinstance(results[2], KeyError)
-    assert isinstance(results[3], sqlite3.IntegrityError)
+    found = await results(blocked, before, failing, twice, after)
+    assert isinstance(found[2], KeyError)
+    assert isinstance(found[3], sqlite3.IntegrityError)
     assert await database.run(texts) == ["before", "after"]
 
 
@@ -185,17 +199,15 @@ async def test_a_failure_that_takes_the_transaction_along_is_everybodys(database
         db.execute("ROLLBACK")
         raise sqlite3.OperationalError("database or disk is full")
 
-    entered, held = threading.Event(), threading.Event()
-    blocked = database.submit(lambda _: (entered.set(), held.wait(10)))
-    entered.wait(10)
+    blocked, held = hold(database)
     waiting = [
         database.submit(partial(put, "a")),
         database.submit(broken),
         database.submit(partial(put, "b")),
     ]
     held.set()
-    results = await asyncio.gather(*map(asyncio.wrap_future, [blocked, *waiting]), return_exceptions=True)
-    assert [type(result) for result in results[1:]] == [NoRoom] * 3
+    found = await results(blocked, *waiting)
+    assert [type(result) for result in found[1:]] == [NoRoom] * 3
     assert await database.run(partial(put, "after")) == 1
 
 

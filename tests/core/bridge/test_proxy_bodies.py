@@ -283,4 +283,5 @@ async def still(value: Any) -> None:
 def queued(connection: Any) -> int:
     """Bytes that one end of a link keeps: in exchanges that nobody has read, and for its peer."""
     kept = sum(len(chunk) for exchange in connection._exchanges.values() for chunk in exchange._chunks)
-    return kept + connection._mux.queued
+    waiting: int = connection.queued
+    return kept + waiting
