@@ -11,8 +11,15 @@ _TONES = {
 SUBMIT_FORM: Mapping[str, object] = {
     "order": ["job_spec", "executor"],
     "fields": {
+        "/job_spec": {"title": "Job"},
         "/job_spec/executable": {"placeholder": "/bin/date"},
+        "/job_spec/mkdir": {"advanced": True},
         "/job_spec/environment": {"advanced": True},
+        "/job_spec/inherit_environment": {"advanced": True},
+        "/job_spec/stdin_path": {"advanced": True},
+        "/job_spec/stdout_path": {"advanced": True},
+        "/job_spec/stderr_path": {"advanced": True},
+        "/job_spec/launcher": {"advanced": True},
         "/job_spec/resources": {"advanced": True},
         "/job_spec/attributes": {"advanced": True},
         "/job_spec/custom_attributes": {"advanced": True},
@@ -55,10 +62,17 @@ def views() -> Mapping[str, object]:
         "key": "/job_id",
         "label": "/executable",
         "list": "list_jobs",
+        "list_input": {"scope": "mine"},
         "items": "/jobs",
         "get": "get_job_status",
         "live": {"topic": "job_status", "merge": "key"},
         "state": {"field": "/state", "tone": _TONES, "final": ["COMPLETED", "FAILED", "CANCELED"]},
+        "timeline": [
+            {"label": "Submitted", "field": "/submitted_at"},
+            {"label": "Started", "field": "/started_at"},
+            {"label": "Ended", "field": "/ended_at"},
+        ],
+        "reason": "/message",
         "actions": [
             {
                 "operation": "cancel_job",
@@ -78,11 +92,26 @@ def views() -> Mapping[str, object]:
         {"field": "/exit_code", "label": "Exit code", "priority": 2},
         {"field": "/submitted_at", "label": "Submitted", "format": "time", "priority": 3},
     ]
+    fields = [
+        {"field": "/executable", "format": "code"},
+        {"field": "/arguments", "format": "code"},
+        {"field": "/directory", "format": "code"},
+        {"field": "/executor"},
+        {"field": "/native_id", "label": "Native id", "format": "code"},
+        {"field": "/exit_code"},
+        {"field": "/message"},
+        {"field": "/queue_name", "label": "Queue"},
+        {"field": "/account"},
+        {"field": "/node_count", "label": "Nodes"},
+        {"field": "/duration", "label": "Time limit", "format": "duration"},
+        {"field": "/stdout_path", "label": "Standard output", "format": "code"},
+        {"field": "/stderr_path", "label": "Standard error", "format": "code"},
+    ]
     return {
         "resources": {"job": job},
         "views": [
             {"id": "jobs", "kind": "table", "title": "Jobs", "resource": "job", "columns": columns},
             {"id": "submit", "kind": "form", "title": "Submit", "operation": "submit_job"},
-            {"id": "job", "kind": "detail", "title": "Job", "resource": "job"},
+            {"id": "job", "kind": "detail", "title": "Job", "resource": "job", "fields": fields},
         ],
     }
