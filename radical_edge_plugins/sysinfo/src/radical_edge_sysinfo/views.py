@@ -13,6 +13,7 @@ VIEWS: Mapping[str, object] = {
             "title": "CPU",
             "stream": "metrics",
             "unit": "percent",
+            "summary": True,
             "series": [{"field": "/cpu/percent", "label": "CPU"}],
         },
         {
@@ -51,7 +52,7 @@ VIEWS: Mapping[str, object] = {
             "kind": "plot",
             "title": "Network, received",
             "stream": "metrics",
-            "unit": "bytes",
+            "unit": "bytes_per_second",
             "each": "/network",
             "series": [{"field": "/rx_rate", "label": "/interface"}],
         },
