@@ -5,7 +5,11 @@ nobody.
 
 from __future__ import annotations
 
+import socket
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +44,7 @@ class Place:
     """The system that the requests go to."""
 
     bridge: Bridge
+    home: Path
     values: dict[str, str] = field(default_factory=dict)
 
     def send(self, data: bytes) -> raw.Reply:
@@ -61,6 +66,7 @@ def place(shared_stand: Stand) -> Place:
     (folder / "there").write_bytes(b"0123456789")
     return Place(
         bridge,
+        shared_stand.home,
         {
             "token": bridge.token,
             "reader": bridge.post("/tokens", {"scopes": ["read:*"], "subject": "reader"})["token"],
@@ -91,6 +97,14 @@ def tell(body: bytes | str, *headers: str) -> bytes:
 
 def packed(body: bytes) -> bytes:
     return ask("POST", "/hpc/echo/tell", "Content-Type: application/msgpack", body=body)
+
+
+def upgrade(target: str, *headers: str) -> bytes:
+    """Ask for a WebSocket."""
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    return raw.request(
+        "GET", target, "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", key, *headers
+    )
 
 
 INVALID, BAD, MISSING, METHOD = "invalid", "bad_request", "not_found", "method_not_allowed"
@@ -253,6 +267,12 @@ HEADERS = [
         "/hpc/staging/put/{files}", '{"filename": "{folder}/b", "content": "?"}'), 400, BAD),
     Case("a folder that is a file", post("/hpc/staging/list/{files}", '{"path": "{folder}/there"}'), 400, BAD),
     Case("plain HTTP where links come in", read("/register"), 400, BAD),
+    Case("a token in the query", raw.request("GET", "/edges?token={token}"), 401, DENIED),
+    Case("a token in the query, by its other name", raw.request("GET", "/edges?access_token={token}"), 401, DENIED),
+    Case("a link without a token", upgrade("/register"), 401, DENIED),
+    Case("a link with a caller's token", upgrade("/register", "Authorization: Bearer {token}"), 401, DENIED),
+    Case("a WebSocket for what is none", upgrade("/events", "Authorization: Bearer {token}"), 403, bare=True),
+    Case("a WebSocket to a plugin", upgrade("/hpc/echo/say", "Authorization: Bearer {token}"), 403, bare=True),
 ]  # fmt: skip
 FRAMING = [
     Case("no request at all", b"\r\n\r\n\r\n", (0, 400), bare=True),
@@ -340,3 +360,36 @@ def test_a_refusal_leaves_the_connection_of_use(place: Place) -> None:
             assert not response.will_close
     finally:
         connection.close()
+
+
+@pytest.mark.slow
+def test_a_header_that_dribbles_in_is_let_go(place: Place) -> None:
+    """A caller that sends its header byte by byte keeps its connection for half a minute, and no longer."""
+    with socket.create_connection(("127.0.0.1", place.bridge.port), 60) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+        connection.settimeout(0.5)
+        began = time.monotonic()
+        ended = False
+        while not ended:
+            with suppress(TimeoutError):
+                ended = not connection.recv(1000)
+            with suppress(OSError):
+                connection.sendall(b"x")
+            assert time.monotonic() - began < 32
+        print(f"let go after {time.monotonic() - began:.1f} s")
+
+
+@pytest.mark.slow
+def test_a_link_that_says_nothing_is_let_go(place: Place) -> None:
+    """A WebSocket that never says hello is closed within 16 s, with a reason."""
+    join = (place.home / "bridge/join.token").read_text(encoding="utf-8").strip()
+    with socket.create_connection(("127.0.0.1", place.bridge.port), 60) as connection:
+        connection.sendall(upgrade("/register", f"Authorization: Bearer {join}"))
+        began = time.monotonic()
+        heard = b""
+        connection.settimeout(20)
+        while piece := connection.recv(1000):
+            heard += piece
+        assert b"101" in heard.split(b"\r\n")[0]
+        assert b"no hello within 15 s" in heard
+        assert time.monotonic() - began < 17
