@@ -200,7 +200,7 @@ async def test_a_failure_that_takes_the_transaction_along_is_everybodys(database
         raise sqlite3.OperationalError("database or disk is full")
 
     blocked, held = hold(database)
-    waiting = [
+    waiting: list[Future[Any]] = [
         database.submit(partial(put, "a")),
         database.submit(broken),
         database.submit(partial(put, "b")),

@@ -23,21 +23,21 @@ HOLD = """
 import signal, sys
 from pathlib import Path
 from radical_edge_core.edge.lease import Lease
-signal.signal(signal.SIGTERM, {handler})
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 lease = Lease(Path(sys.argv[1]))
 lease.take(takeover=False)
 print("held", flush=True)
-signal.pause()
+signal.sigwait([{signal}])
 lease.release()
 print("let go", flush=True)
 """
 
 
 @contextmanager
-def holder(path: Path, handler: str = "lambda *_: None") -> Iterator[subprocess.Popen[str]]:
+def holder(path: Path, ends_on: str = "signal.SIGTERM") -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lease until it is told to end."""
     process = subprocess.Popen(
-        (sys.executable, "-c", HOLD.format(handler=handler), str(path)), stdout=subprocess.PIPE, text=True
+        (sys.executable, "-c", HOLD.format(signal=ends_on), str(path)), stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:
@@ -97,7 +97,7 @@ def test_a_takeover_asks_the_holder_to_end_and_waits(tmp_path: Path) -> None:
 def test_a_holder_that_does_not_end_keeps_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A takeover gives up after its time, and says who is in the way."""
     monkeypatch.setattr("radical_edge_core.edge.lease._TAKEOVER_S", 0.3)
-    with holder(tmp_path / "lease", "signal.SIG_IGN") as process:
+    with holder(tmp_path / "lease", "signal.SIGUSR1") as process:
         with pytest.raises(Conflict, match=f"process {process.pid} still serves"):
             Lease(tmp_path / "lease").take(takeover=True)
         assert process.poll() is None

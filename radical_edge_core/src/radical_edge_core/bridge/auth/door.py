@@ -179,7 +179,15 @@ class Door:
                 f"the name {name!r} is enrolled to another edge: start with that edge's state folder, choose another "
                 f"--name, or free it with `radical-edge edges forget {name}`"
             )
-        credential = await self.store.enrol(name)
+        if record is not None and one_time:
+            # Gone before anything is waited for, so that another edge can't use it meanwhile.
+            self.store.drop(record)
+        try:
+            credential = await self.store.enrol(name)
+        except BaseException:
+            if record is not None and one_time:
+                self.store.hold(record)
+            raise
         self._unconfirmed[name] = (instance, digest(secret))
         if record is not None and one_time:
             await self.store.revoke(record)

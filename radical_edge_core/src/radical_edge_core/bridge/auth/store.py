@@ -115,6 +115,10 @@ class CredentialStore:
         """Keep a token in memory only: the one that lives in a file of the state folder."""
         self._tokens[record.hash] = record
 
+    def drop(self, record: TokenRecord) -> None:
+        """Let a token open nothing any more, in memory only."""
+        self._tokens.pop(record.hash, None)
+
     def tokens(self, subject: str | None = None) -> list[TokenRecord]:
         """Return the kept tokens, oldest first; those of one subject where it is named."""
         found = [t for t in self._tokens.values() if subject is None or t.subject == subject]
@@ -150,7 +154,7 @@ class CredentialStore:
 
     async def revoke(self, record: TokenRecord) -> None:
         """Forget a token; it opens nothing from this moment on."""
-        self._tokens.pop(record.hash, None)
+        self.drop(record)
         await self._write("DELETE FROM token WHERE id=?", (record.id,))
 
     async def open_browser(self, token: TokenRecord, lifetime_s: float) -> tuple[str, float]:
