@@ -7,6 +7,7 @@ in. All versions come from ``constraints.txt``.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import shutil
 import subprocess
@@ -100,7 +101,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test but those of whole systems and the slow ones, and hold the branch coverage at its floor."""
     install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS, "coverage")
-    wanted = session.posargs or ["-m", "not slow", "--ignore", "tests/system", "tests"]
+    kept_out = ("--ignore", "tests/system", "--ignore", "tests/chaos")
+    wanted = session.posargs or ["-m", "not slow", *kept_out, "tests"]
     # Not pytest-cov: core brings a pytest plugin, which is imported before that would begin to measure.
     session.run("coverage", "run", "-m", "pytest", *wanted)
     if not session.posargs:
@@ -126,9 +128,20 @@ def alone(session: nox.Session, distribution: str) -> None:
 
 @nox.session(reuse_venv=True)
 def system(session: nox.Session) -> None:
-    """Run the tests of whole systems, the slow ones too."""
+    """Run the tests of whole systems, the slow ones too, and those of faults in their short sizes."""
     install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
-    session.run("pytest", "tests/system", *session.posargs)
+    session.run("pytest", *(session.posargs or ["tests/system", "tests/chaos"]))
+
+
+@nox.session(reuse_venv=True, default=False)
+def chaos(session: nox.Session) -> None:
+    """Run the tests of faults in their long sizes: ``nox -s chaos -- --seeds 200``; the seeds are printed."""
+    install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
+    parser = argparse.ArgumentParser(prog="nox -s chaos --")
+    parser.add_argument("--seeds", type=int, default=20)
+    given, more = parser.parse_known_args(session.posargs)
+    env = {"RADICAL_EDGE_CHAOS_SEEDS": str(given.seeds)}
+    session.run("pytest", "-s", *(more or ["tests/chaos"]), env=env)
 
 
 @nox.session
