@@ -24,6 +24,13 @@ interface Props {
 
 const BINARY = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].flatMap((n) => [n, n * 1024, n * 1024 ** 2, n * 1024 ** 3, n * 1024 ** 4]).sort((a, b) => a - b);
 
+const SECONDS = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const MINUTES = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+function clock(seconds: number, spanS: number): string {
+  return (spanS > 300 ? MINUTES : SECONDS).format(seconds * 1000);
+}
+
 function css(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -78,7 +85,7 @@ export default function Plot({ title, unit, max, spanS, points }: Props): ReactN
           y: { range: (_plot, _low, high) => [0, max ?? (unit === "percent" ? 100 : Number.isFinite(high) && high > 0 ? high * 1.1 : 1)] },
         },
         axes: [
-          { ...axis, space: 90, incrs: [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] },
+          { ...axis, space: 80, values: (_plot, splits) => splits.map((each) => clock(each, spanS)), incrs: [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] },
           { ...axis, size: 74, values: (_plot, splits) => splits.map((value) => inUnit(value, unit)), ...(binary ? { incrs: BINARY } : {}) },
         ],
         series: [

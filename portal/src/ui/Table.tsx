@@ -5,11 +5,11 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { at } from "../contract/pointer";
 import type { Column, StateHint } from "../contract/types";
-import { cell, labelOf, toneOf } from "./format";
+import { cell, labelOf, shortTime, toneOf } from "./format";
 import { Badge } from "./kit";
 
 const ROW = 42;
-const NARROW = 118;
+const NARROW = 108;
 
 interface Props {
   label: string;
@@ -25,7 +25,7 @@ interface Props {
 
 type Search = Record<string, string | undefined>;
 
-export default function Table({ label, rows, columns, keyOf, state, open, actions, bulk, empty }: Props): ReactNode {
+export default function Table({ label, rows, columns, keyOf, state, open, actions, bulk: given, empty }: Props): ReactNode {
   const search = useSearch({ strict: false }) as Search;
   const navigate = useNavigate();
   const [filter, setFilter] = useState(search.q ?? "");
@@ -49,7 +49,9 @@ export default function Table({ label, rows, columns, keyOf, state, open, action
     return () => seen.disconnect();
   }, []);
 
-  const extra = (bulk ? 44 : 0) + (actions ? 128 : 0);
+  const narrow = width < 520;
+  const bulk = narrow ? undefined : given; // no room: one by one
+  const extra = (bulk ? 44 : 0) + (actions ? (narrow ? 110 : 128) : 0);
   const shown = useMemo(() => fitting(columns, width - extra), [columns, width, extra]);
   const states = useMemo(() => (state ? tally(rows, state.field) : []), [rows, state]);
   const wanted = search.state;
@@ -67,7 +69,7 @@ export default function Table({ label, rows, columns, keyOf, state, open, action
   }, [rows, filter, wanted, search.sort, search.dir, columns, state]);
 
   const virtual = useVirtualizer({ count: visible.length, getScrollElement: () => scroll.current, estimateSize: () => ROW, overscan: 6 });
-  const grid = `${bulk ? "44px " : ""}${shown.map((column) => ((column.priority ?? 5) === 1 ? "minmax(118px,1.4fr)" : "minmax(90px,1fr)")).join(" ")}${actions ? " 128px" : ""}`;
+  const grid = `${bulk ? "44px " : ""}${shown.map((column) => (column.field === state?.field ? "minmax(128px,1.2fr)" : (column.priority ?? 5) === 1 ? "minmax(100px,1.4fr)" : "minmax(84px,1fr)")).join(" ")}${actions ? (narrow ? " 110px" : " 128px") : ""}`;
   const chosen = bulk ? visible.filter((row) => selected.has(keyOf(row))) : [];
 
   const keys = (event: KeyboardEvent<HTMLDivElement>, index: number) => {
@@ -119,8 +121,8 @@ export default function Table({ label, rows, columns, keyOf, state, open, action
       {rows.length === 0 ? (
         <div className="card">{empty ?? <div className="empty">Nothing here yet.</div>}</div>
       ) : (
-        <div className="table" role="table" aria-label={label} aria-rowcount={visible.length + 1}>
-          <div className="t-scroll" ref={scroll} tabIndex={-1}>
+        <div className={`table${narrow ? " narrow" : ""}`} role="table" aria-label={label} aria-rowcount={visible.length + 1}>
+          <div className="t-scroll" ref={scroll} role="presentation">
             <div className="t-head" role="rowgroup">
               <div className="t-row" role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }}>
                 {bulk ? (
@@ -178,7 +180,7 @@ export default function Table({ label, rows, columns, keyOf, state, open, action
                     ) : null}
                     {shown.map((column) => (
                       <div key={column.field} className={`t-cell${column.format === "code" ? " mono" : ""}`} role="cell" title={cell(row, column)}>
-                        {state?.field === column.field ? <Badge tone={toneOf(at(row, column.field), state.tone)}>{cell(row, column)}</Badge> : cell(row, column)}
+                        {state?.field === column.field ? <Badge tone={toneOf(at(row, column.field), state.tone)}>{cell(row, column)}</Badge> : column.format === "time" ? shortTime(at(row, column.field)) : cell(row, column)}
                       </div>
                     ))}
                     {actions ? (

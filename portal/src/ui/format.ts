@@ -31,10 +31,21 @@ export function ago(ms: number): string {
   return `${Math.floor(seconds / 86400)} d ago`;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 export function time(value: unknown): string {
   const ms = typeof value === "number" ? (value > 1e11 ? value : value * 1000) : Date.parse(String(value));
   return Number.isFinite(ms) ? clock.format(ms) : String(value);
+}
+
+const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** A time as short as a table wants it: of today only the time of day. */
+export function shortTime(value: unknown): string {
+  if (value === null || value === undefined || value === "") return "–";
+  const ms = typeof value === "number" ? (value > 1e11 ? value : value * 1000) : Date.parse(String(value));
+  if (!Number.isFinite(ms)) return String(value);
+  return new Date(ms).toDateString() === new Date().toDateString() ? today.format(ms) : day.format(ms);
 }
 
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });

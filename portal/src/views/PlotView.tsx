@@ -53,6 +53,8 @@ export default function PlotView({ view, place, description }: { view: View; pla
     }
   }, [live]);
 
+  // A plot for each of something that this host has none of says nothing.
+  if (view.each !== undefined && points.lines.length === 0 && points.times.length > 0) return null;
   return (
     <section className="card" aria-label={view.title ?? view.id}>
       <div className="card-head">
@@ -70,7 +72,7 @@ export default function PlotView({ view, place, description }: { view: View; pla
       </div>
       {points.lines.length === 0 ? (
         <div className="empty" data-points={0}>
-          {kept.current.times.length ? "This host has none." : "Waiting for the first measurement …"}
+          Waiting for the first measurement …
         </div>
       ) : table ? (
         <div className="scroll-x">

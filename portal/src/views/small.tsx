@@ -23,6 +23,7 @@ export function Gauge({ view, place, description }: { view: GaugeView; place: Pl
   const found = useRead(place, description, view.operation, view.input, 10_000);
   const each = view.each === undefined ? undefined : at(found.data, view.each);
   const rows: unknown[] = Array.isArray(each) ? each : each !== null && typeof each === "object" ? Object.values(each) : view.each === undefined && found.data ? [found.data] : [];
+  if (view.each !== undefined && found.data && rows.length === 0) return null;
   return (
     <section className="card" aria-label={view.title ?? view.id}>
       <h2>{view.title ?? view.id}</h2>
@@ -30,7 +31,6 @@ export function Gauge({ view, place, description }: { view: GaugeView; place: Pl
       {found.error && !found.data ? <ErrorCard error={found.error} again={() => void found.refetch()} /> : null}
       {found.data ? (
         <Stale since={found.dataUpdatedAt}>
-          {rows.length === 0 ? <div className="empty">This host has none.</div> : null}
           <div className="gauges">
             {rows.slice(0, 200).map((row, index) => (
               <Bar key={index} row={row} view={view} />

@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { requestFor } from "../src/api/operations";
+import type { Operation } from "../src/contract/types";
+import { bytes, duration, inUnit, shortTime, text, words } from "../src/ui/format";
+import { append, pieces, settled } from "../src/ui/Log";
+import { fitting, toCsv } from "../src/ui/Table";
+
+describe("format", () => {
+  it("writes sizes, times and units", () => {
+    expect(bytes(0)).toBe("0 B");
+    expect(bytes(1536)).toBe("1.5 KiB");
+    expect(bytes(250 * 1024 ** 3)).toBe("250 GiB");
+    expect(duration(0.25)).toBe("250 ms");
+    expect(duration(75)).toBe("1 min 15 s");
+    expect(duration(7200)).toBe("2 h 0 min");
+    expect(inUnit(12.34, "percent")).toBe("12.3 %");
+    expect(inUnit(2048, "bytes_per_second")).toBe("2.0 KiB/s");
+    expect(words("node_count")).toBe("Node count");
+    expect(text(null)).toBe("–");
+    expect(text(["a", "b"])).toBe("a b");
+    expect(text(true)).toBe("yes");
+    expect(shortTime(null)).toBe("–");
+  });
+});
+
+describe("tables", () => {
+  it("leave out the least important columns first", () => {
+    const columns = [{ field: "/a", priority: 1 }, { field: "/b", priority: 4 }, { field: "/c", priority: 2 }];
+    expect(fitting(columns, 1000)).toHaveLength(3);
+    expect(fitting(columns, 250).map((each) => each.field)).toEqual(["/a", "/c"]);
+    expect(fitting(columns, 10).map((each) => each.field)).toEqual(["/a"]);
+  });
+  it("export CSV in which no cell is a formula", () => {
+    const made = toCsv([{ a: '=cmd|"x"', b: -1 }, { a: "@x", b: null }], [{ field: "/a" }, { field: "/b" }]);
+    expect(made.split("\r\n")).toEqual(['"A","B"', '"\'=cmd|""x""","-1"', '"\'@x",""']);
+  });
+});
+
+describe("logs", () => {
+  it("keep colours as classes and drop every other control code", () => {
+    expect(pieces("\x1b[1;31mred\x1b[0m plain\x1b[2J\x07")).toEqual([{ text: "red", style: "a1 a31" }, { text: " plain", style: "" }]);
+    expect(pieces("\x1b]0;title\x07x")).toEqual([{ text: "x", style: "" }]);
+  });
+  it("collapse progress that draws over itself", () => {
+    expect(settled("10%\r50%\r100%")).toBe("100%");
+    expect(settled("dos line\r")).toBe("dos line");
+    expect(settled("x".repeat(20_000)).length).toBeLessThan(10_100);
+  });
+  it("join what arrives in pieces", () => {
+    const kept = { lines: [] as string[], dropped: 0 };
+    append(kept, "one\ntw");
+    expect(kept.lines).toEqual(["one", "tw"]);
+    append(kept, "o\nthree\n");
+    expect(kept.lines).toEqual(["one", "two", "three"]);
+    append(kept, "\nfive");
+    expect(kept.lines).toEqual(["one", "two", "three", "", "five"]);
+  });
+  it("bound what is kept", () => {
+    const kept = { lines: [] as string[], dropped: 0 };
+    append(kept, "x\n".repeat(250_000));
+    expect(kept.lines.length).toBe(100_000);
+  });
+});
+
+describe("requests", () => {
+  const place = { edge: "here", plugin: "plug" };
+  const operation = (path: string, method: "GET" | "POST" = "GET") => ({ path, method, effect: "read", title: "", input: {}, output: {} }) as Operation;
+  it("fill the path, and send the rest as query or body", () => {
+    expect(requestFor(place, operation("status/{sid}/{id}"), { id: "a/b", offset: 3, none: null }, "s1")).toMatchObject({ path: "/here/plug/status/s1/a%2Fb", query: { offset: "3" } });
+    expect(requestFor(place, operation("do/{sid}", "POST"), { a: [1] }, "s1")).toMatchObject({ path: "/here/plug/do/s1", body: { a: [1] } });
+  });
+  it("never leave the plugin", () => {
+    for (const path of ["../x", "/x", "x/..", "a b", "{a}{b}", "x?y"]) expect(() => requestFor(place, operation(path), {}, "s")).toThrow();
+    for (const id of ["..", ".", "", undefined]) expect(() => requestFor(place, operation("get/{id}"), { id }, "s")).toThrow();
+  });
+});
