@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,6 +20,15 @@ from radical_edge_core.testing.edges import RunningEdge, running_application
 
 PIECE = 64 * 1024
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], Any]]:
+    """Tests of the bridge run on the loop that the script uses, those of cuts and of leaving on the other as well."""
+    both = item.path.stem in {"test_link_life", "test_proxy_leaving"}
+    if find_spec("uvloop") is None:
+        return {"asyncio": asyncio.new_event_loop}
+    uvloop = import_module("uvloop")
+    return {"uvloop": uvloop.new_event_loop} | ({"asyncio": asyncio.new_event_loop} if both else {})
 
 
 @pytest.fixture(autouse=True)

@@ -120,13 +120,15 @@ async def test_an_early_answer_reaches_a_caller_that_sends_first_and_reads_later
     assert answer.endswith(b"\r\n0\r\n\r\n")
 
 
-@pytest.mark.parametrize("path", ["/here/p/refuse", "/nobody/p/x", "/tokens", "/here/../x"])
-@pytest.mark.parametrize("token", ["", "wrong"])
+@pytest.mark.parametrize(
+    ("path", "wrong"), [("/here/p/refuse", ""), ("/here/p/refuse", "x"), ("/tokens", "x"), ("/here/../x", "")]
+)
 async def test_a_flood_after_the_answer_keeps_no_connection(
-    bridge: RunningBridge, edge: RunningEdge, path: str, token: str
+    bridge: RunningBridge, edge: RunningEdge, path: str, wrong: str
 ) -> None:
     """A body that goes on after the answer is dropped, and the connection is closed soon."""
-    head = request(bridge, path, "Content-Length: 1000000000").replace(b"Bearer ", f"Bearer {token}".encode())
+    head = request(bridge, path, "Content-Length: 1000000000")
+    head = head.replace(b"Bearer ", f"Bearer {wrong}".encode())
     async with asyncio.timeout(8):
         answer = await raw_http(bridge.url, head + bytes(8 * 1024 * 1024))
     assert answer.startswith(b"HTTP/1.1 4"), answer[:200]
