@@ -47,7 +47,7 @@ TEST_TOOLS = (
 COVERAGE_FLOOR = 85  # rises with the tests, and never falls
 
 nox.needs_version = ">=2025.2"
-nox.options.sessions = ["lint", "types", "alone", "wheels", "system", "tests"]
+nox.options.sessions = ["lint", "types", "alone", "wheels", "together"]
 
 
 def install(session: nox.Session, *wanted: str) -> None:
@@ -98,8 +98,17 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def together(session: nox.Session) -> None:
+    """Run what ``alone`` does not: whole systems of several distributions, and the rules of the repository."""
+    install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
+    session.run(
+        "pytest", "-m", "not slow", *(session.posargs or ["tests/test_repository.py", "tests/system"])
+    )
+
+
+@nox.session(reuse_venv=True, default=False)
 def tests(session: nox.Session) -> None:
-    """Run every test but those of whole systems and the slow ones, and hold the branch coverage at its floor."""
+    """Run the tests of every distribution in one environment, and hold the branch coverage at its floor."""
     install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS, "coverage")
     kept_out = ("--ignore", "tests/system", "--ignore", "tests/chaos")
     wanted = session.posargs or ["-m", "not slow", *kept_out, "tests"]
@@ -126,7 +135,7 @@ def alone(session: nox.Session, distribution: str) -> None:
     session.run("pytest", "-m", "not slow", TESTS_OF[distribution], *session.posargs)
 
 
-@nox.session(reuse_venv=True)
+@nox.session(reuse_venv=True, default=False)
 def system(session: nox.Session) -> None:
     """Run the tests of whole systems, the slow ones too, and those of faults in their short sizes."""
     install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
