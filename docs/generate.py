@@ -40,6 +40,7 @@ PACKAGES = (
     "radical_edge_core",
     "radical_edge_client",
     "radical_edge_psij",
+    "radical_edge_queue_info",
     "radical_edge_staging",
     "radical_edge_sysinfo",
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from kit.hosts import Bridge, Edge
 from kit.processes import Process
+from kit.slurm import Cluster, cluster
 from kit.stand import Stand
 
 _STANDS = pytest.StashKey[list[Stand]]()
@@ -34,6 +35,12 @@ def _standing(node: pytest.Item | pytest.Collector, folder: Path) -> Iterator[St
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Cluster]:
+    """A real SLURM cluster, which the tests of one session share; skips where none can be had."""
+    yield from cluster()
 
 
 @pytest.fixture

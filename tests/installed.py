@@ -61,7 +61,7 @@ def main() -> None:
         os.environ["RADICAL_EDGE_HOME"] = home
         assert output_of("radical-edge-bridge", "--version").strip()
         plugins = output_of("radical-edge-service", "--list-plugins")
-        for name in ("sysinfo", "psij", "staging"):
+        for name in ("sysinfo", "queue_info", "psij", "staging"):
             assert name in plugins, plugins
         assert "Usage" in output_of("radical-edge", "--help")
         port = free_port()

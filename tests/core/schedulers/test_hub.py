@@ -85,8 +85,10 @@ def test_none_is_looked_at_again_after_a_while(hub, stand_ins, clock) -> None:
 @pytest.fixture
 def slurm(hub, stand_ins, shaped) -> Slurm:
     """A SLURM whose programs say what was recorded."""
-    stand_ins.program("squeue", shaped("slurm/busy/squeue.parsable.txt", list(jobs._QUEUE.values())))
-    stand_ins.program("sinfo", shaped("slurm/busy/sinfo.parsable.txt", list(partitions._COLUMNS.values())))
+    stand_ins.program("squeue", shaped("slurm/busy/squeue.parsable.txt", list(jobs.QUEUE_COLUMNS.values())))
+    stand_ins.program(
+        "sinfo", shaped("slurm/busy/sinfo.parsable.txt", list(partitions.PARTITION_COLUMNS.values()))
+    )
     stand_ins.program("scontrol", "PartitionName=batch QoS=high AllowAccounts=ALL\n")
     stand_ins.program("sacctmgr", "normal|\nhigh|2\n")
     stand_ins.program("scancel")
@@ -178,7 +180,9 @@ async def test_refusals_of_cancel(slurm, stand_ins, shaped) -> None:
     )
     with pytest.raises(NotFound):
         await slurm.cancel("3")
-    stand_ins.program("sacct", shaped("slurm/finished/sacct.parsable.txt", list(jobs._ACCOUNTING.values())))
+    stand_ins.program(
+        "sacct", shaped("slurm/finished/sacct.parsable.txt", list(jobs.ACCOUNTING_COLUMNS.values()))
+    )
     await slurm.cancel("3")
     stand_ins.program("scancel", stderr="Unable to contact slurm controller", code=8)
     with pytest.raises(CommandFailed):
@@ -220,7 +224,9 @@ async def test_a_job_that_the_scheduler_does_not_tell_of_is_a_failure(slurm, sta
 
 async def test_names_are_found_in_the_queue_and_then_in_accounting(slurm, stand_ins, shaped, clock) -> None:
     """The queue is asked anew, the accounting only for what it does not show."""
-    stand_ins.program("sacct", shaped("slurm/finished/sacct.parsable.txt", list(jobs._ACCOUNTING.values())))
+    stand_ins.program(
+        "sacct", shaped("slurm/finished/sacct.parsable.txt", list(jobs.ACCOUNTING_COLUMNS.values()))
+    )
     find = lambda *names: asyncio.to_thread(lambda: slurm.find_named(names, since=clock.now()))  # noqa: E731
     await slurm.jobs()
     clock.turn(5)
@@ -237,7 +243,7 @@ async def test_names_are_found_in_the_queue_and_then_in_accounting(slurm, stand_
 
 async def test_reading_once_more_costs_what_the_collector_allows(slurm, stand_ins, clock, shaped) -> None:
     """Nodes and reservations too."""
-    stand_ins.program("sinfo", shaped("slurm/busy/sinfo.nodes.txt", list(nodes._COLUMNS.values())))
+    stand_ins.program("sinfo", shaped("slurm/busy/sinfo.nodes.txt", list(nodes.NODE_COLUMNS.values())))
     stand_ins.program("scontrol", "No reservations in the system\n")
     for _ in range(10):
         assert len((await slurm.nodes()).value) == 5

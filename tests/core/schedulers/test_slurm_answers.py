@@ -17,7 +17,7 @@ def queue(shaped):
     """Read a recorded queue by job id."""
 
     def read(folder: str):
-        text = shaped(f"slurm/{folder}/squeue.parsable.txt", list(jobs._QUEUE.values()))
+        text = shaped(f"slurm/{folder}/squeue.parsable.txt", list(jobs.QUEUE_COLUMNS.values()))
         return {job.job_id: job for job in jobs.read_queue(text, SEPARATOR)}
 
     return read
@@ -26,7 +26,7 @@ def queue(shaped):
 @pytest.fixture
 def past(shaped):
     def read(folder: str):
-        text = shaped(f"slurm/{folder}/sacct.parsable.txt", list(jobs._ACCOUNTING.values()))
+        text = shaped(f"slurm/{folder}/sacct.parsable.txt", list(jobs.ACCOUNTING_COLUMNS.values()))
         return {job.job_id: job for job in jobs.read_accounting(text, SEPARATOR)}
 
     return read
@@ -128,7 +128,7 @@ def test_reasons_keep_what_stands_behind_a_comma() -> None:
 @pytest.fixture
 def queues(shaped):
     def read(folder: str):
-        text = shaped(f"slurm/{folder}/sinfo.parsable.txt", list(partitions._COLUMNS.values()))
+        text = shaped(f"slurm/{folder}/sinfo.parsable.txt", list(partitions.PARTITION_COLUMNS.values()))
         return {queue.name: queue for queue in partitions.read_partitions(text, SEPARATOR)}
 
     return read
@@ -192,7 +192,7 @@ def test_gpus(gres: str, number: int) -> None:
 
 def test_nodes_are_told_once(shaped) -> None:
     """With all their partitions, and why they are away."""
-    text = shaped("slurm/degraded/sinfo.nodes.txt", list(nodes._COLUMNS.values()))
+    text = shaped("slurm/degraded/sinfo.nodes.txt", list(nodes.NODE_COLUMNS.values()))
     found = {node.name: node for node in nodes.read_nodes(text, SEPARATOR)}
     assert list(found) == ["c1", "c2", "c3", "c4", "g1"]
     assert found["c4"] == nodes.Node(

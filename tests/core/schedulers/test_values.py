@@ -66,6 +66,15 @@ def test_minutes_count_begun_ones() -> None:
     assert [values.minutes(each) for each in (60, 61, math.inf, None)] == [1, 2, None, None]
 
 
+@pytest.mark.parametrize("digits", [19, 400, 5000])
+def test_numbers_without_end_are_none(digits: int) -> None:
+    """Nor do they raise."""
+    text = "9" * digits
+    for read in (values.seconds, values.epoch, values.count, values.size_mib):
+        assert read(text) is None
+        assert read(f"{text}K") is None
+
+
 @given(st.text())
 def test_nothing_raises(text: str) -> None:
     """Whatever stands in a cell."""

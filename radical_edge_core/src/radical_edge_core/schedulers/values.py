@@ -11,9 +11,11 @@ import math
 import re
 from datetime import UTC, datetime
 
-_COUNT = re.compile(r"\s*(\d+(?:\.\d+)?)([KMGT]?)")
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?)", re.IGNORECASE)
-_CLOCK = re.compile(r"(?:(\d+)-)?(\d+(?::\d+)*)(?:\.\d+)?")
+# Numbers of more digits than these are no numbers of anything here, and would not fit a float.
+_COUNT = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)(?![0-9])([KMGT]?)")
+_SIZE = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)(?![0-9])\s*([KMGTP]?)", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:([0-9]{1,9})-)?([0-9]{1,12}(?::[0-9]{1,9})*)(?:\.[0-9]+)?")
+_EPOCH = re.compile(r"[0-9]{1,15}")
 _ABSENT = frozenset({"", "n/a", "none", "(null)", "unknown", "not_set", "invalid", "partition_limit", "-"})
 _ENDLESS = frozenset({"unlimited", "infinite"})
 _THOUSANDS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -93,7 +95,7 @@ def epoch(text: str) -> int | None:
     SLURM writes 0 for what has not happened.
     """
     text = text.strip()
-    if text.isdigit():
+    if _EPOCH.fullmatch(text):
         return int(text) or None
     for form in ("%Y-%m-%dT%H:%M:%S", "%a %b %d %H:%M:%S %Y", "%b %d %H:%M:%S %Y", "%b %d %H:%M %Y"):
         try:

@@ -29,7 +29,7 @@ _PHASES: Mapping[str, Phase] = {
 _NOBODY = re.compile(
     r"no (?:unfinished |matching |pending |running )?jobs? found|is not found", re.IGNORECASE
 )
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?(?![0-9])")
 _MARK = re.compile(r"\s+[LXE]$")  # behind a time: estimated, or a limit's
 _SIGNAL_BASE = 128
 
@@ -78,7 +78,7 @@ def hosts(exec_host: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in filter(None, present(exec_host).split(":")):
         number, star, host = part.partition("*")
-        found[host if star else part] = found.get(host, 0) + (int(number) if star and number.isdigit() else 1)
+        found[host if star else part] = found.get(host, 0) + ((count(number) or 1) if star else 1)
     return found
 
 

@@ -12,12 +12,12 @@ from radical_edge_core.schedulers.tables import new_separator, read_table
 from radical_edge_core.schedulers.values import count, epoch, minutes, present, seconds, whole
 
 # Column -> squeue's code. The first and the last hold no line ends; what users write stands between.
-_QUEUE = {
+QUEUE_COLUMNS = {
     "raw_id": "%A", "job_id": "%i", "job_name": "%j", "comment": "%k", "reason": "%r", "state": "%T",
     "partition": "%P", "account": "%a", "qos": "%q", "nodes": "%D", "cpus": "%C", "limit": "%l", "used": "%M",
     "submit": "%V", "start": "%S", "end": "%e", "priority": "%Q", "node_list": "%N", "user": "%u",
 }  # fmt: skip
-_ACCOUNTING = {
+ACCOUNTING_COLUMNS = {
     "raw_id": "JobIDRaw", "job_id": "JobID", "job_name": "JobName", "comment": "Comment", "state": "State",
     "exit": "ExitCode", "partition": "Partition", "account": "Account", "qos": "QOS", "nodes": "NNodes",
     "cpus": "NCPUS", "limit": "TimelimitRaw", "used": "ElapsedRaw", "submit": "Submit", "start": "Start",
@@ -30,14 +30,14 @@ MAX_IDS = 500
 def ask_queue(runner: Runner, arguments: Sequence[str]) -> tuple[Job, ...]:
     """Run ``squeue`` with some more arguments, and return the jobs it names."""
     separator = new_separator()
-    shape = separator.join(_QUEUE.values())
+    shape = separator.join(QUEUE_COLUMNS.values())
     output = runner.run(["squeue", "--noheader", f"--format={shape}", *arguments])
     return read_queue(output.stdout, separator)
 
 
 def read_queue(text: str, separator: str) -> tuple[Job, ...]:
     """Read what ``squeue`` printed in the shape of ``ask_queue``."""
-    return tuple(_queued(row) for row in read_table(text, tuple(_QUEUE), separator))
+    return tuple(_queued(row) for row in read_table(text, tuple(QUEUE_COLUMNS), separator))
 
 
 def ask_accounting(runner: Runner, arguments: Sequence[str]) -> tuple[Job, ...]:
@@ -46,7 +46,7 @@ def ask_accounting(runner: Runner, arguments: Sequence[str]) -> tuple[Job, ...]:
     output = runner.run(
         [
             "sacct", "--allocations", "--noheader", "--parsable2", f"--delimiter={separator}",
-            f"--format={','.join(_ACCOUNTING.values())}", *arguments,
+            f"--format={','.join(ACCOUNTING_COLUMNS.values())}", *arguments,
         ]
     )  # fmt: skip
     return read_accounting(output.stdout, separator)
@@ -63,7 +63,7 @@ def ask_accounting_of(runner: Runner, ids: Iterable[str]) -> tuple[Job, ...]:
 
 def read_accounting(text: str, separator: str) -> tuple[Job, ...]:
     """Read what ``sacct`` printed in the shape of ``ask_accounting``; a requeued job's last run is its row."""
-    rows = read_table(text, tuple(_ACCOUNTING), separator)
+    rows = read_table(text, tuple(ACCOUNTING_COLUMNS), separator)
     return tuple({job.job_id: job for job in map(_accounted, rows)}.values())
 
 
@@ -100,7 +100,7 @@ def _accounted(row: Mapping[str, str]) -> Job:
     state, phase = read_state(row["state"])
     code, _, signal = row["exit"].partition(":")
     over = phase == "over"
-    limit = row["limit"]
+    limit_min = count(row["limit"])  # a word where there is none
     return Job(
         job_id=row["job_id"],
         raw_id=row["raw_id"],
@@ -111,7 +111,7 @@ def _accounted(row: Mapping[str, str]) -> Job:
         phase=phase,
         nodes=count(row["nodes"]) or 0,
         cpus=count(row["cpus"]) or 0,
-        time_limit=int(limit) if limit.isdigit() else None,
+        time_limit=limit_min,
         time_used=count(row["used"]) or 0,
         submit_time=epoch(row["submit"]),
         start_time=epoch(row["start"]),
@@ -121,7 +121,7 @@ def _accounted(row: Mapping[str, str]) -> Job:
         node_list="" if row["node_list"].strip() == "None assigned" else present(row["node_list"]),
         qos=present(row["qos"]),
         comment=_written(row["comment"]),
-        walltime=int(limit) * 60 if limit.isdigit() else None,
+        walltime=None if limit_min is None else limit_min * 60,
         exit_code=count(code) if over else None,
         signal=(count(signal) or None) if over else None,
     )

@@ -13,7 +13,7 @@ from radical_edge_core.schedulers.tables import new_separator, read_pairs, read_
 from radical_edge_core.schedulers.values import count, epoch, names, present, size_mib
 
 # Column -> sinfo's code, one line for each node and partition. The reason is what an administrator wrote.
-_COLUMNS = {
+NODE_COLUMNS = {
     "name": "%N", "reason": "%E", "partition": "%R", "state": "%T", "cpus": "%C", "memory": "%m", "free": "%e",
     "features": "%f", "gres": "%G", "load": "%O", "time": "%H", "user": "%u",
 }  # fmt: skip
@@ -35,14 +35,14 @@ _DRAINING = frozenset({"DRAINING", "FAILING"})  # still with jobs, and takes no 
 def ask_nodes(runner: Runner) -> tuple[Node, ...]:
     """Run ``sinfo`` node by node."""
     separator = new_separator()
-    shape = separator.join(_COLUMNS.values())
+    shape = separator.join(NODE_COLUMNS.values())
     return read_nodes(runner.run(["sinfo", "--noheader", "--Node", f"--format={shape}"]).stdout, separator)
 
 
 def read_nodes(text: str, separator: str) -> tuple[Node, ...]:
     """Read what ``sinfo --Node`` printed in the shape of ``ask_nodes``; a node in two partitions is one."""
     found: dict[str, Node] = {}
-    for row in read_table(text, tuple(_COLUMNS), separator):
+    for row in read_table(text, tuple(NODE_COLUMNS), separator):
         known = found.get(row["name"])
         if known is None:
             found[row["name"]] = _node(row)

@@ -28,7 +28,7 @@ from radical_edge_core.schedulers.values import (
 )
 
 # Column -> sinfo's code: one line for each partition, state and kind of node.
-_COLUMNS = {
+PARTITION_COLUMNS = {
     "name": "%R", "shown": "%P", "up": "%a", "limit": "%l", "default_time": "%L", "size": "%s", "nodes": "%D",
     "state": "%T", "cpus_per_node": "%c", "memory": "%m", "features": "%f", "gres": "%G", "cpus": "%C",
 }  # fmt: skip
@@ -46,7 +46,7 @@ class Rules:
 def ask_partitions(runner: Runner) -> tuple[Queue, ...]:
     """Run ``sinfo`` partition by partition."""
     separator = new_separator()
-    shape = separator.join(_COLUMNS.values())
+    shape = separator.join(PARTITION_COLUMNS.values())
     return read_partitions(runner.run(["sinfo", "--noheader", f"--format={shape}"]).stdout, separator)
 
 
@@ -81,7 +81,7 @@ def read_rules(lines: Iterable[str]) -> Mapping[str, Rules]:
 def read_partitions(text: str, separator: str) -> tuple[Queue, ...]:
     """Read what ``sinfo`` printed in the shape of ``ask_partitions``."""
     sums: dict[str, _Sum] = {}
-    for row in read_table(text, tuple(_COLUMNS), separator):
+    for row in read_table(text, tuple(PARTITION_COLUMNS), separator):
         sums.setdefault(row["name"], _Sum(row)).add(row)
     return tuple(each.queue() for each in sums.values())
 
