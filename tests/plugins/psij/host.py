@@ -109,10 +109,16 @@ class Host:
         return (await self.post("register_session", body=body, subject=subject))["sid"]
 
     async def submit(
-        self, sid: str, *words: str, subject: str = "alice", key: str | None = None, **spec: object
+        self,
+        sid: str,
+        *words: str,
+        subject: str = "alice",
+        key: str | None = None,
+        executor: str = "local",
+        **spec: object,
     ) -> str:
         job_spec = {"executable": words[0], "arguments": list(words[1:]), **spec}
-        body = {"job_spec": job_spec, "executor": "local"}
+        body = {"job_spec": job_spec, "executor": executor}
         return (await self.post("submit", sid, body=body, subject=subject, key=key))["job_id"]
 
     @asynccontextmanager

@@ -85,8 +85,11 @@ async def test_attributes_are_shown(host, sid) -> None:
 async def test_executors_are_told(host) -> None:
     """The names that can be used here."""
     answer = await host.get("executors")
-    assert answer["executors"] == ["local"]
-    assert answer["details"] == [{"name": "local", "available": True, "reason": ""}]
+    assert answer["executors"][0] == "local"
+    local, *others = answer["details"]
+    assert local == {"name": "local", "available": True, "reason": ""}
+    assert [other["name"] for other in others] == ["slurm", "pbs", "pbs_classic", "lsf"]
+    assert not [other for other in others if other["available"] == bool(other["reason"])]
 
 
 async def test_a_subjects_jobs_are_seen_from_all_its_sessions(host, sid) -> None:

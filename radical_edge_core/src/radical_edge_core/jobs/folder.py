@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
@@ -202,14 +203,20 @@ class JobFolder:
         Args:
             reason: One word, kept as the claim's name: ``canceled``, ``unstarted``.
         """
-        text = f"{VOID}.{reason}"
+        return self.reserve(f"{VOID}.{reason}")
+
+    def reserve(self, claim_id: str) -> Claim:
+        """
+        Make the claim in the name of a job, unless there is one; return the claim that holds.
+
+        A scheduler's job whose id it names runs the payload when it comes, and any other comes too late.
+        """
         if self.claim_method == "symlink":
             with contextlib.suppress(FileExistsError):
-                os.symlink(text, self.path / "claim")  # noqa: PTH211 - the target is no path
+                os.symlink(claim_id, self.path / "claim")  # noqa: PTH211 - the target is no path
         else:
-            own = self.path / f"claim.{text}"
-            own.unlink(missing_ok=True)
-            write_new(own, text.encode() + b"\n")
+            own = self.path / f"claim.{claim_id}.{secrets.token_hex(4)}"  # a shim's own may be there
+            write_new(own, claim_id.encode() + b"\n")
             with contextlib.suppress(FileExistsError):
                 os.link(own, self.path / "claim")
             own.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ import anyio.to_thread
 
 from radical_edge_core.errors import NoRoom
 from radical_edge_core.jobs.status import JobState, JobStatus
-from radical_edge_psij.executors.base import Executor
+from radical_edge_psij.executors.base import Executor, Observed
 from radical_edge_psij.job import Job
 from radical_edge_psij.output import read_tails
 from radical_edge_psij.table import JobTable
@@ -109,8 +109,8 @@ class Collector:
             return
         found = await self._in_thread(lambda: executor.observe(running))
         for job in jobs:
-            if (status := found.get(job.id)) is not None:
-                _take(job, status)
+            if (seen := found.get(job.id)) is not None and _take(job, seen):
+                self._unsaved[job.id] = job
 
     def _tell(self, due: list[Job]) -> None:
         """Publish and write down, job by job and with nothing in between; blocking."""
@@ -156,12 +156,16 @@ def _events(job: Job) -> Iterator[Mapping[str, object]]:
         }
 
 
-def _take(job: Job, status: JobStatus) -> None:
-    if status == job.status:
-        return
-    if status.state is not job.status.state:
-        job.since = _since(job, status)
-    job.status = status
+def _take(job: Job, seen: Observed) -> bool:
+    """Take in what was seen; say whether the job goes by another id now, which is to be written down."""
+    job.reason, job.reason_text, job.unknown_since = seen.reason, seen.reason_text, seen.unknown_since
+    if seen.status.state is not job.status.state:
+        job.since = _since(job, seen.status)
+    job.status = seen.status
+    if seen.native_id is None:
+        return False
+    job.native_id = seen.native_id
+    return True
 
 
 def _since(job: Job, status: JobStatus) -> float:

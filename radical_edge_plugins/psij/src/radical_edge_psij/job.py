@@ -54,6 +54,9 @@ class Job:
         native_id: The executor's id; ``None`` until it took the job.
         announced: The last state that was published; ``None`` before the first.
         since: When it came into its present state.
+        reason: Why it waits, in the scheduler's word.
+        reason_text: The same for people.
+        unknown_since: Set where the scheduler can't be asked, since when; ``status`` was true then.
     """
 
     folder: JobFolder
@@ -63,6 +66,9 @@ class Job:
     native_id: str | None = None
     announced: JobState | None = None
     since: float = 0.0
+    reason: str = ""
+    reason_text: str = ""
+    unknown_since: float | None = None
 
     @property
     def id(self) -> str:
@@ -137,6 +143,9 @@ class Job:
             "name": spec.name or "",
             "state": status.state.value,
             "message": status.message,
+            "reason": self.reason,
+            "reason_text": self.reason_text,
+            "unknown_since": self.unknown_since,
             "exit_code": status.exit_code,
             "executable": spec.executable,
             "arguments": spec.arguments,

@@ -147,6 +147,9 @@ class JobEntry:
 
     Attributes:
         submitted_at: Seconds since the epoch, as all times here.
+        reason: Why it waits, in the scheduler's word.
+        reason_text: The same for people.
+        unknown_since: Set while the scheduler can't be asked: ``state`` was true then.
         exit_code: 128 + n where signal n ended it; null before the end and where nobody knows it.
     """
 
@@ -155,6 +158,9 @@ class JobEntry:
     name: str
     state: str
     message: str
+    reason: str = ""
+    reason_text: str = ""
+    unknown_since: float | None = None
     exit_code: int | None
     executable: str
     arguments: tuple[str, ...]
@@ -181,6 +187,9 @@ class JobReport:
 
     Attributes:
         time: When it came into its state.
+        reason: Why it waits, in the scheduler's word.
+        reason_text: The same for people.
+        unknown_since: Set while the scheduler can't be asked: ``state`` was true then.
         stdout: Text from ``stdout_offset`` on, up to 1 MiB; what is no UTF-8 is replaced.
         stderr: The same for the other stream.
         stdout_offset: The next byte to ask for.
@@ -194,6 +203,9 @@ class JobReport:
     name: str
     state: str
     message: str
+    reason: str = ""
+    reason_text: str = ""
+    unknown_since: float | None = None
     exit_code: int | None
     time: float
     executable: str

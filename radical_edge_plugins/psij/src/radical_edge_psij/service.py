@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import ClassVar
 
 import anyio
@@ -19,9 +21,11 @@ from radical_edge_psij.checks import teach
 from radical_edge_psij.collector import Collector
 from radical_edge_psij.config import PsijConfig
 from radical_edge_psij.executors.base import Executor as Backend
+from radical_edge_psij.executors.batch import FLAVOURS, BatchExecutor, BatchSettings
 from radical_edge_psij.executors.local import LocalExecutor
 from radical_edge_psij.job import Job, Origin, found_again
-from radical_edge_psij.models import Executor, ExecutorList, Submitted, Tunnel
+from radical_edge_psij.models import LOCAL, Executor, ExecutorList, Submitted, Tunnel
+from radical_edge_psij.places import shared_root
 from radical_edge_psij.session import PsijSession
 from radical_edge_psij.submission import Submissions
 from radical_edge_psij.table import JobTable
@@ -48,12 +52,16 @@ class PsijPlugin(Plugin):
     def __init__(self, context: PluginContext) -> None:
         super().__init__(context)
         self.root = context.job_dir.absolute() / self.name
-        local = LocalExecutor(context.state_dir, self.config.cancel_grace_s)
-        self.backends: Mapping[str, Backend] = {local.name: local}
+        self.shared_root = shared_root(context.job_dir, context.state_dir, self.config.shared_dir)
+        self.backends: Mapping[str, Backend] = {each.name: each for each in self._backends()}
         teach(self.converter, self._usable)
         self.table = JobTable()
         self.collector = Collector(self.table, self.backends, self._publish)
-        self.submissions = Submissions(self.root, self.table, self.backends, self.collector, self.workers)
+        roots = {
+            each.kind: self.root if each.kind == LOCAL else self.shared_root
+            for each in self.backends.values()
+        }
+        self.submissions = Submissions(roots, self.table, self.backends, self.collector, self.workers)
         self.readers = FileReaders(anyio.CapacityLimiter(8))
 
     async def start(self) -> None:
@@ -63,10 +71,13 @@ class PsijPlugin(Plugin):
         await self.submissions.resume_all(self.table.unfinished())
         await self.collector.scan()  # so that the first answer is true
         self.run_in_background("collector", self.collector.run)
+        self.run_in_background("submissions", self.submissions.carry_on)
         self.run_in_background("retention", self._keep_house)
 
     async def stop(self) -> None:
         """Finish what is being submitted; the jobs go on."""
+        for each in self.backends.values():
+            each.close()
         async with asyncio.timeout(_STOP_S):
             await self.submissions.finish()
             await self.collector.close()
@@ -133,9 +144,27 @@ class PsijPlugin(Plugin):
         async with asyncio.timeout(self.config.cancel_grace_s + 10):
             await self.collector.wait_for(lambda: not self.table.unsettled())
 
+    @property
+    def _roots(self) -> list[Path]:
+        return list(dict.fromkeys((self.root, self.shared_root)))
+
+    def _backends(self) -> Iterator[Backend]:
+        config, context = self.config, self.context
+        yield LocalExecutor(context.state_dir, config.cancel_grace_s)
+        settings = BatchSettings(
+            root=self.shared_root,
+            state_dir=context.state_dir,
+            interval_s=config.interval_s,
+            submit_s=config.submit_s,
+            margin_s=config.margin_s,
+            defaults=config.custom_attributes,
+        )
+        for flavour in FLAVOURS:
+            yield BatchExecutor(flavour, settings, context.schedulers)
+
     def _find(self) -> list[Job]:
         jobs = []
-        for folder in folders_in(self.root):
+        for folder in chain.from_iterable(map(folders_in, self._roots)):
             try:
                 job = found_again(folder, self.converter)
                 if job.origin.executor not in self.backends:
@@ -165,4 +194,5 @@ class PsijPlugin(Plugin):
             if not self.readers.viewed(folder.path):
                 self.table.remove(folder.job_id)  # first, so that nobody begins to view it
                 await self.workers.run(partial(remove, folder))
-        await self.workers.run(partial(sweep, self.root))
+        for root in self._roots:
+            await self.workers.run(partial(sweep, root))

@@ -43,9 +43,7 @@ def local_executor(folders: tuple[Path, ...]) -> Any:
             files.
     """
     library = psij()
-    plain = [folder for folder in folders if not set(str(folder)) & set(" \t\n'\"\\$`*?[]{}()<>|&;~#!")]
-    folder = plain[0] if plain else Path(tempfile.mkdtemp(prefix="psij-"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = plain_folder(folders)
     with _lock:
         executor = library.JobExecutor.get_instance(
             "local", config=library.JobExecutorConfig(work_directory=folder)
@@ -58,6 +56,14 @@ def local_executor(folders: tuple[Path, ...]) -> Any:
 
     executor._process_done = process_done  # noqa: SLF001
     return executor
+
+
+def plain_folder(folders: tuple[Path, ...]) -> Path:
+    """Return, made, the first folder whose path a shell reads as one plain word; else a new one for temporary files."""
+    plain = [folder for folder in folders if not set(str(folder)) & set(" \t\n'\"\\$`*?[]{}()<>|&;~#!")]
+    folder = plain[0] if plain else Path(tempfile.mkdtemp(prefix="psij-"))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def missing_programs(*names: str) -> list[str]:

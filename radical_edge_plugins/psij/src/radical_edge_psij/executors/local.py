@@ -24,7 +24,7 @@ from radical_edge_core.jobs.folder import JobFolder
 from radical_edge_core.jobs.local import observe, pursue_cancel
 from radical_edge_core.jobs.process import boot_id, find
 from radical_edge_core.jobs.status import JobState, JobStatus
-from radical_edge_psij.executors.base import NotSubmitted
+from radical_edge_psij.executors.base import NotSubmitted, Observed
 from radical_edge_psij.executors.library import local_executor, missing_programs, psij
 from radical_edge_psij.models import JobSpec
 
@@ -83,12 +83,21 @@ class LocalExecutor:
             raise NotSubmitted(f"the job could not be started: {cause}") from exc
         return str(job.native_id)
 
-    def observe(self, jobs: Sequence[tuple[JobFolder, str | None]]) -> Mapping[str, JobStatus]:
+    def check(self, spec: JobSpec) -> None:
+        """Take everything: nothing is handed to a scheduler here."""
+
+    def find(self, folder: JobFolder) -> str | None:
+        """Return nothing: what runs has a claim, and what has none after an edge's end does not run."""
+
+    def close(self) -> None:
+        """Leave the jobs alone."""
+
+    def observe(self, jobs: Sequence[tuple[JobFolder, str | None]]) -> Mapping[str, Observed]:
         """Return what the folders say; those whose end is asked for are pursued."""
-        found: dict[str, JobStatus] = {}
+        found: dict[str, Observed] = {}
         for folder, native_id in jobs:
             try:
-                found[folder.job_id] = self._observe(folder, native_id)
+                found[folder.job_id] = Observed(status=self._observe(folder, native_id))
             except OSError as exc:
                 log.warning("job %s can't be looked at: %s", folder.job_id, exc)
         return found
