@@ -39,10 +39,20 @@ class Lab:
     Args:
         stand: Starts the processes.
         plugins: What the edge offers.
+        source: A copy of core's package that the processes are to use instead.
+        edge: Whether to start the edge.
         also: More of the processes' environment.
     """
 
-    def __init__(self, stand: Stand, plugins: str = "acts", **also: str) -> None:
+    def __init__(
+        self,
+        stand: Stand,
+        plugins: str = "acts",
+        *,
+        source: Path | None = None,
+        edge: bool = True,
+        **also: str,
+    ) -> None:
         self.stand = stand
         self.folder = stand.folder / "acts"
         self.folder.mkdir(exist_ok=True)
@@ -50,12 +60,15 @@ class Lab:
         self.lines.touch()
         self._plugins = plugins
         self._also = {"ACTS_FOLDER": str(self.folder), **also}
+        if source is not None:
+            self._also["PYTHONPATH"] = f"{source}{os.pathsep}{stand.site}"
         if "acts" in plugins and not stand.site.exists():
             install(stand.site)
         self.port = 0
         self.bridge = self.start_bridge()
-        self.edge = self.start_edge()
-        self.bridge.has("hpc", *plugins.split(","))
+        if edge:
+            self.start_edge()
+            self.bridge.has("hpc", *plugins.split(","))
 
     def start_bridge(self, point: str = "", *, ready: bool = True, drain_s: float = 3) -> Bridge:
         """Start a bridge where the last one was; ``point`` says where it dies."""
@@ -83,6 +96,10 @@ class Lab:
     def start(self, host: str, point: str = "") -> Process:
         """Start one of the two."""
         return self.start_edge(point) if host == "edge" else self.start_bridge(point, ready=False)
+
+    def join_token(self) -> str:
+        """Return what edges join with."""
+        return (self.stand.home / "bridge/join.token").read_text(encoding="utf-8").strip()
 
     def kill(self, host: str) -> None:
         """``kill -9``, whatever it does just now."""

@@ -25,6 +25,7 @@ from radical_edge_client.transport import HttpTransport
 from radical_edge_core.errors import (
     DeadlineExceeded,
     EdgeAway,
+    EdgeLost,
     EdgeError,
     InvalidRequest,
     NotFound,
@@ -179,8 +180,34 @@ async def broken_off(request: web.Request, body: bytes) -> web.StreamResponse:
     return response
 
 
-async def test_mutating_calls_are_sent_once(serve: Serve) -> None:
-    """What may have had an effect is never sent again by itself."""
+async def test_a_remembered_call_is_repeated_with_its_key(serve: Serve) -> None:
+    """What the edge remembers by its key is sent again after 502, 503, 504 and a broken connection: one key for all."""
+    keys: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        match len(keys) % 5:
+            case 1:
+                return problem(EdgeLost("lost"))
+            case 2:
+                return problem(EdgeAway("away"))
+            case 3:
+                return problem(DeadlineExceeded("slow"))
+            case 4:
+                assert request.transport
+                request.transport.abort()
+        assert await request.json() == {"n": 1}
+        return web.json_response({"n": len(keys)})
+
+    async with serve(answer) as url, transport_to(url) as transport:
+        assert await transport.request("POST", "/x", json={"n": 1}, repeat=True) == {"n": 5}
+        assert await transport.request("POST", "/x", json={"n": 1}, repeat=True) == {"n": 10}
+    assert len(set(keys)) == 2
+    assert len(set(keys[:5])) == 1
+
+
+async def test_other_mutating_calls_are_sent_once(serve: Serve) -> None:
+    """What may have had an effect, and is not remembered, is never sent again by itself."""
     count = 0
 
     async def answer(_: web.Request) -> web.Response:

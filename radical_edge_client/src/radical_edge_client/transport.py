@@ -1,9 +1,10 @@
 """
-HTTP to one bridge: one pool of connections, JSON in and out, the error tree raised, reads repeated.
+HTTP to one bridge: one pool of connections, JSON in and out, the error tree raised, calls repeated.
 
-Reads (``repeat=True``) are repeated after a failed connection and after transient answers, with jittered
-pauses or as ``Retry-After`` asks, until the call's deadline. Mutating calls are sent once. They carry an
-``Idempotency-Key`` already, so that repeating those that declare themselves safe needs no change on the wire.
+Calls with ``repeat=True`` are repeated after a failed connection and after transient answers, with jittered
+pauses or as ``Retry-After`` asks, until the call's deadline: reads, and the mutating calls that the edge's
+description says ``"repeat": true`` of. These carry one ``Idempotency-Key`` in all attempts, and the edge acts once.
+Other mutating calls are sent once.
 
 The token goes to the bridge's origin only: redirects are not followed, and over plain HTTP the listener is
 checked at every new connection.
@@ -95,7 +96,7 @@ class HttpTransport:
             params: The query; ``None`` values are left out.
             content: Raw bytes instead of ``json``; such a call has no ``Idempotency-Key``.
             headers: Further headers.
-            repeat: The call only reads, and may be sent again.
+            repeat: The call may be sent again: it only reads, or the edge remembers its key.
             deadline_s: Seconds for the whole call, repeats included; the bridge is told as well. By default that of
                 the settings, or ten times as long for a call that is sent once.
 
