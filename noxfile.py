@@ -102,7 +102,10 @@ def together(session: nox.Session) -> None:
     """Run what ``alone`` does not: whole systems of several distributions, and the rules of the repository."""
     install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
     session.run(
-        "pytest", "-m", "not slow", *(session.posargs or ["tests/test_repository.py", "tests/system"])
+        "pytest",
+        "-m",
+        "not slow",
+        *(session.posargs or ["tests/test_repository.py", "tests/system", "tests/chaos"]),
     )
 
 

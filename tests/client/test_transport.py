@@ -25,8 +25,8 @@ from radical_edge_client.transport import HttpTransport
 from radical_edge_core.errors import (
     DeadlineExceeded,
     EdgeAway,
-    EdgeLost,
     EdgeError,
+    EdgeLost,
     InvalidRequest,
     NotFound,
     Overloaded,

@@ -27,7 +27,7 @@ from radical_edge_core.bridge.extensions import Extensions
 from radical_edge_core.bridge.headers import RequestHeaders, sort_request
 from radical_edge_core.bridge.hosted import HostedEdge
 from radical_edge_core.bridge.lingering import Leftovers, Upload, has_body
-from radical_edge_core.bridge.link_server import LinkServer, not_a_websocket
+from radical_edge_core.bridge.link_server import LinkServer, deny, not_a_websocket
 from radical_edge_core.bridge.metrics import Metrics
 from radical_edge_core.bridge.own import OwnRoutes
 from radical_edge_core.bridge.proxy import Passage, Proxy, send_problem
@@ -166,6 +166,8 @@ class Bridge:
         elif kind == "websocket":
             if scope["path"] == "/register" and self.registry.accepting:
                 await self.links(scope, receive, send)
+            elif scope["path"] == "/events/ws" and self.registry.accepting:
+                await self._listen_by_websocket(scope, receive, send)
             else:
                 await receive()
                 await send({"type": "websocket.close", "code": 1013})
@@ -209,6 +211,25 @@ class Bridge:
         passage.edge, passage.plugin = "events", "-"
         passage.sent = await self.streams(scope, receive, send, identity, self._credential(scope, headers))
         passage.status = 200
+
+    async def _listen_by_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, wall = time.perf_counter(), time.time()
+        passage = Passage(method="GET", edge="events", plugin="ws")
+        await receive()
+        try:
+            headers = sort_request(scope["headers"])
+            passage.request_id = headers.request_id
+            # No cookie counts here: any page of the web may open a WebSocket with it.
+            identity = self.door.identify(headers.authorization)
+            passage.subject, passage.status = identity.subject, 101
+            passage.sent = await self.streams.websocket(scope, receive, send, identity, headers.authorization)
+        except EdgeError as exc:
+            passage.status = exc.status_code
+            await deny(send, exc)
+        finally:
+            duration = time.perf_counter() - started
+            self.metrics.count(passage, duration)
+            self._access.write(passage, duration, wall)
 
     async def identify(self, scope: Scope, headers: RequestHeaders) -> Identity:
         """

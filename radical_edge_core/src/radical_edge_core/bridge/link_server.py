@@ -149,7 +149,7 @@ class LinkServer:
         await receive()
         secret = _bearer(scope)
         if not self._door.knocks(secret):
-            await _deny(
+            await deny(
                 send, Unauthorized("neither a join token nor an edge's credential came with this request")
             )
             return
@@ -362,7 +362,8 @@ async def _refuse(socket: AsgiSocket, refused: Refused) -> None:
     await socket.close(closing.REFUSED, refused.reason)
 
 
-async def _deny(send: Send, error: EdgeError) -> None:
+async def deny(send: Send, error: EdgeError) -> None:
+    """Answer the request for a WebSocket with a problem document."""
     body = msgspec.json.encode(error.problem())
     headers: list[tuple[bytes, Any]] = [
         (b"content-type", PROBLEM_TYPE),
