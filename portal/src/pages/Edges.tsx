@@ -46,7 +46,7 @@ export default function Edges(): ReactNode {
       {edges.error && !edges.data ? <ErrorCard error={edges.error} again={() => void edges.refetch()} /> : null}
       {edges.data ? (
         <Stale since={edges.dataUpdatedAt}>
-          {total === 0 ? <HowToStart /> : null}
+          {edges.data.edges.every((edge) => edge.name === "bridge") ? <HowToStart /> : null}
           {total > 0 && rows.length === 0 ? <div className="card empty">No edge matches “{filter}”.</div> : null}
           {cards ? (
             <ul className="cards">

@@ -3,7 +3,7 @@
 import Form from "@rjsf/core/lib/components/Form.js";
 import {
   ADDITIONAL_PROPERTY_FLAG, type ArrayFieldItemTemplateProps, type ArrayFieldTemplateProps, type ErrorListProps,
-  type FieldTemplateProps, type IconButtonProps, type MultiSchemaFieldTemplateProps, type ObjectFieldTemplateProps,
+  type FieldTemplateProps, type IconButtonProps, type MultiSchemaFieldTemplateProps, type ObjectFieldTemplateProps, type OptionalDataControlsTemplateProps,
   type RegistryWidgetsType, type RJSFSchema, type RJSFValidationError, type TemplatesType, toErrorSchema, type UiSchema,
   type WidgetProps, type WrapIfAdditionalTemplateProps, canExpand, getUiOptions,
 } from "@rjsf/utils";
@@ -70,7 +70,8 @@ function ObjectFields(props: ObjectFieldTemplateProps): ReactNode {
   const plain = properties.filter((each) => !each.hidden && !advancedIn(uiSchema, each.name));
   const advanced = properties.filter((each) => !each.hidden && advancedIn(uiSchema, each.name));
   const hidden = properties.filter((each) => each.hidden);
-  if (!isRoot && plain.length + advanced.length === 0 && !canExpand(schema, uiSchema, formData)) return <div className="hidden">{hidden.map((each) => each.content)}</div>;
+  const optional = isRoot || required || schema.properties === undefined ? undefined : props.optionalDataControl;
+  if (!isRoot && !optional && plain.length + advanced.length === 0 && !canExpand(schema, uiSchema, formData)) return <div className="hidden">{hidden.map((each) => each.content)}</div>;
   const errors = props.errorSchema as Record<string, unknown> | undefined;
   const open = advanced.some((each) => errors && Object.hasOwn(errors, each.name)) || (plain.length === 0 && isRoot);
   return (
@@ -82,6 +83,7 @@ function ObjectFields(props: ObjectFieldTemplateProps): ReactNode {
         </legend>
       ) : null}
       {!isRoot && description ? <p className="help">{firstParagraph(description)}</p> : null}
+      {optional ? <div className="optional">{optional}</div> : null}
       <div className="fields">
         {plain.map((each) => (
           <div key={each.name}>{each.content}</div>
@@ -147,7 +149,8 @@ function ArrayItem({ children, buttonsProps, hasToolbar, registry }: ArrayFieldI
 }
 
 function Variants({ selector, optionSchemaField, schema, uiSchema }: MultiSchemaFieldTemplateProps): ReactNode {
-  const title = getUiOptions(uiSchema).title ?? schema.title;
+  const told = (selector as { props?: { label?: string } } | undefined)?.props?.label;
+  const title = getUiOptions(uiSchema).title ?? schema.title ?? (told ? words(told) : "");
   return (
     <div className="variant">
       {selector ? (
@@ -240,6 +243,25 @@ function Add({ id, onClick, disabled }: IconButtonProps): ReactNode {
   );
 }
 
+/** Adds or takes out an object that need not be there. */
+function Optional({ id, onAddClick, onRemoveClick }: OptionalDataControlsTemplateProps): ReactNode {
+  if (onAddClick) {
+    return (
+      <button type="button" id={id} className="button small" onClick={onAddClick}>
+        <Icon name="plus" /> Add
+      </button>
+    );
+  }
+  if (onRemoveClick) {
+    return (
+      <button type="button" id={id} className="button small plain" onClick={onRemoveClick}>
+        <Icon name="close" /> Leave out
+      </button>
+    );
+  }
+  return null;
+}
+
 function Submit(): ReactNode {
   const { submitLabel, busy, disabled } = useContext(Context);
   return (
@@ -268,7 +290,7 @@ function Text(props: WidgetProps): ReactNode {
       name={id}
       type={kind}
       value={value === undefined || value === null ? "" : String(value)}
-      placeholder={placeholder}
+      placeholder={placeholder || (schema.default === undefined ? "" : String(schema.default))}
       disabled={disabled || readonly}
       autoComplete="off"
       spellCheck={false}
@@ -301,7 +323,7 @@ function Check(props: WidgetProps): ReactNode {
   return (
     <div className="checkbox">
       <label htmlFor={id}>
-        <input id={id} type="checkbox" checked={value === true} disabled={disabled || readonly} onChange={(event) => onChange(event.target.checked)} />
+        <input id={id} type="checkbox" checked={(value ?? schema.default) === true} disabled={disabled || readonly} onChange={(event) => onChange(event.target.checked)} />
         {(options.title as string | undefined) ?? (schema.title ? label : words(label))}
       </label>
       {typeof schema.description === "string" ? <div className="help">{firstParagraph(schema.description)}</div> : null}
@@ -312,7 +334,7 @@ function Check(props: WidgetProps): ReactNode {
 function Select(props: WidgetProps): ReactNode {
   const { id, value, onChange, options, disabled, readonly, required, schema, multiple } = props;
   const entries = (options.enumOptions ?? []) as { value: unknown; label: string }[];
-  const index = entries.findIndex((each) => each.value === value);
+  const index = entries.findIndex((each) => each.value === (value ?? schema.default));
   if (multiple) {
     const chosen = Array.isArray(value) ? (value as unknown[]) : [];
     return (
@@ -355,7 +377,7 @@ function FromOperation(props: WidgetProps): ReactNode {
   const items = at(found.data, choices.items);
   if (!Array.isArray(items) || items.length === 0) return <Text {...props} />;
   const entries = items.map((item: unknown) => ({ value: at(item, choices.value), label: String(at(item, choices.label) ?? at(item, choices.value)) }));
-  if (props.value !== undefined && !entries.some((each) => each.value === props.value)) entries.unshift({ value: props.value, label: String(props.value) });
+  if (props.value !== undefined && props.value !== null && !entries.some((each) => each.value === props.value)) entries.unshift({ value: props.value, label: String(props.value) });
   return <Select {...props} options={{ ...props.options, enumOptions: entries as never }} />;
 }
 
@@ -380,7 +402,7 @@ const widgets: RegistryWidgetsType = {
 
 const templates: Partial<TemplatesType> = {
   FieldTemplate: Field, FieldErrorTemplate: FieldError as never, ObjectFieldTemplate: ObjectFields, ArrayFieldTemplate: ArrayFields,
-  ArrayFieldItemTemplate: ArrayItem, MultiSchemaFieldTemplate: Variants, WrapIfAdditionalTemplate: Pair, ErrorListTemplate: Errors,
+  ArrayFieldItemTemplate: ArrayItem, OptionalDataControlsTemplate: Optional, MultiSchemaFieldTemplate: Variants, WrapIfAdditionalTemplate: Pair, ErrorListTemplate: Errors,
   DescriptionFieldTemplate: ({ description }: { description?: ReactNode }) => <>{firstParagraph(description)}</>,
   ButtonTemplates: {
     SubmitButton: Submit, AddButton: Add, CopyButton: small("copy", "Copy entry"), MoveDownButton: small("down", "Move down"),
@@ -422,14 +444,26 @@ export function uiSchemaOf(operation: Operation): UiSchema {
 }
 
 /** Leave out hints for fields that are not there, hide constants, and mask what is secret. */
-function fitted(schema: Schema, ui: Record<string, unknown>): Record<string, unknown> {
+function fitted(schema: Schema, ui: Record<string, unknown>, root: Schema = schema, depth = 0): Record<string, unknown> {
+  const required = Array.isArray(schema.required) ? (schema.required as string[]) : [];
   const properties = (schema.properties ?? {}) as Record<string, Schema>;
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(ui)) if (key.startsWith("ui:") || key === "items" || Object.hasOwn(properties, key)) out[key] = value;
   const order = out["ui:order"];
   if (Array.isArray(order)) out["ui:order"] = order.filter((name) => name === "*" || Object.hasOwn(properties, name as string));
   for (const [name, each] of Object.entries(properties)) {
-    const own = { ...((out[name] as object | undefined) ?? {}) } as Record<string, unknown>;
+    let own = { ...((out[name] as object | undefined) ?? {}) } as Record<string, unknown>;
+    const ref = typeof each.$ref === "string" ? (root.$defs as Record<string, Schema> | undefined)?.[each.$ref.replace("#/$defs/", "")] : each;
+    if (ref?.properties !== undefined) {
+      if (depth < 6) own = fitted(ref, own, root, depth + 1);
+      // Optional objects are added by whoever wants them: what is required in them is required only then.
+      if (!required.includes(name)) own["ui:enableOptionalDataFieldForType"] = ["object"];
+    }
+    for (const key of ["anyOf", "oneOf"]) {
+      const branches = each[key];
+      // The field has its label already; a plain value of one kind or another needs no second one.
+      if (Array.isArray(branches)) own[key] = (branches as Schema[]).map((branch) => (branch.type === "object" || branch.type === "array" || branch.$ref ? {} : { "ui:options": { label: false } }));
+    }
     if (each.const !== undefined) own["ui:widget"] = "hidden";
     if (each.format === "password" || each.writeOnly === true) own["ui:widget"] = "password";
     if (Object.keys(own).length) out[name] = own;
@@ -474,6 +508,7 @@ export default function SchemaForm(props: FormProps): ReactNode {
           validator={validator as never}
           widgets={widgets}
           templates={templates}
+          experimental_defaultFormStateBehavior={{ emptyObjectFields: "skipDefaults", arrayMinItems: { populate: "never" } }}
           noHtml5Validate
           liveValidate={tried ? "onChange" : false}
           showErrorList="top"

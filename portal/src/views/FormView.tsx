@@ -41,6 +41,20 @@ export default function FormView({ name, place, description }: Props): ReactNode
   return <Ready key={`${place.edge}/${place.plugin}/${name}`} {...{ name, place, description, operation, schema }} />;
 }
 
+/** Put in the objects that must be there, so that what is missing in them is told at its own field. */
+export function withRequired(schema: Schema, value: Record_, root: Schema = schema, depth = 0): Record_ {
+  const properties = (schema.properties ?? {}) as Record<string, Schema>;
+  const out: Record_ = { ...value };
+  for (const name of Array.isArray(schema.required) ? (schema.required as string[]) : []) {
+    let each = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (typeof each?.$ref === "string") each = (root.$defs as Record<string, Schema> | undefined)?.[each.$ref.replace("#/$defs/", "")];
+    if (!each || depth > 8 || (each.type !== "object" && each.properties === undefined)) continue;
+    const inner = out[name];
+    if (inner === undefined || (inner !== null && typeof inner === "object" && !Array.isArray(inner))) out[name] = withRequired(each, (inner ?? {}) as Record_, root, depth + 1);
+  }
+  return out;
+}
+
 /** Fields that are secret are never kept, copied or shown again. */
 function withoutSecrets(value: Record_, schema: Schema): Record_ {
   const properties = (schema.properties ?? {}) as Record<string, Schema>;
@@ -51,7 +65,7 @@ function withoutSecrets(value: Record_, schema: Schema): Record_ {
 
 function Ready({ name, place, description, operation, schema }: Props & { operation: Operation; schema: Schema }): ReactNode {
   const draftName = `edge.draft.${place.plugin}.${name}`;
-  const [value, setValue] = useState<Record_>(() => draft(draftName) ?? {});
+  const [value, setValue] = useState<Record_>(() => withRequired(schema, draft(draftName) ?? {}));
   const [version, setVersion] = useState(0);
   const [mode, setMode] = useState<"form" | "json">("form");
   const [problems, setProblems] = useState<FieldProblem[]>([]);
@@ -68,7 +82,7 @@ function Ready({ name, place, description, operation, schema }: Props & { operat
 
   useEffect(() => {
     try {
-      if (Object.keys(value).length) sessionStorage.setItem(draftName, JSON.stringify(withoutSecrets(value, schema)));
+      if (JSON.stringify(value) !== JSON.stringify(withRequired(schema, {}))) sessionStorage.setItem(draftName, JSON.stringify(withoutSecrets(value, schema)));
       else sessionStorage.removeItem(draftName);
     } catch {
       // No storage: the draft lives as long as the page.
@@ -76,7 +90,7 @@ function Ready({ name, place, description, operation, schema }: Props & { operat
   }, [value, draftName, schema]);
 
   const replace = (to: Record_) => {
-    setValue(to);
+    setValue(withRequired(schema, to));
     setProblems([]);
     setFailure(undefined);
     setVersion((n) => n + 1);

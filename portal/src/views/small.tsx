@@ -120,7 +120,7 @@ export function FactList({ data, fields, depth = 0 }: { data: unknown; fields?: 
         const list = Array.isArray(value) ? (value as unknown[]) : undefined;
         if (list?.length === 0 || (!list && Object.keys(value as object).length === 0)) return null;
         return (
-          <details key={name} open={!list && depth === 0 ? true : undefined}>
+          <details key={name} open={list ? undefined : true}>
             <summary>
               {words(name)}
               {list ? ` (${list.length})` : ""}

@@ -1,0 +1,194 @@
+"""A real browser before a real bridge and edge; whatever the browser complains of fails the test."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from kit.hosts import Bridge, Edge
+from kit.stand import Stand
+
+HERE = Path(__file__).parent
+PORTAL = HERE.parents[1] / "portal"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+NEEDED = [name for name in ("playwright", "radical_edge_portal") if importlib.util.find_spec(name) is None]
+if NEEDED or CHROMIUM is None:
+    # `nox -s portal` has all of it; the other sessions go on without.
+    collect_ignore_glob = ["test_*.py"]
+
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WATCH = """
+window.__reports = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.__reports.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Browser:
+    """
+    One browser with a profile of its own, in which nobody is signed in.
+
+    Attributes:
+        allowed: Patterns of console messages that the test brings about by intent.
+    """
+
+    def __init__(self, context: Any, url: str) -> None:
+        self.context = context
+        self.url = url
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.allowed: list[str] = []
+        context.add_init_script(WATCH)
+        context.on("page", self._watch)
+        for page in context.pages:
+            self._watch(page)
+        context.on("request", self._requested)
+
+    @property
+    def page(self) -> Any:
+        """The first tab."""
+        return self.context.pages[0]
+
+    def _watch(self, page: Any) -> None:
+        page.set_default_timeout(15_000)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+
+    def _said(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"console: {message.text} {message.location.get('url', '')}")
+
+    def _requested(self, request: Any) -> None:
+        self.requests.append(request.url)
+        if not request.url.startswith((self.url + "/", "data:", "blob:")):
+            self.complaints.append(f"foreign request: {request.url}")
+
+    def go(self, path: str) -> Any:
+        """Open a path in the first tab."""
+        self.page.goto(self.url + path)
+        return self.page
+
+    def sign_in(self, token: str, path: str = "/") -> Any:
+        """Sign in by the link that the bridge prints."""
+        self.page.goto(f"{self.url}{path}#token={token}")
+        self.page.locator("nav.rail").wait_for(state="attached")
+        return self.page
+
+    def axe(self, page: Any) -> list[str]:
+        """Return what axe finds on a page."""
+        page.evaluate((PORTAL / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+        found = page.evaluate("(rules) => axe.run(document, {runOnly: rules})", RULES)
+        return [
+            f"{each['id']}: {node['html'][:200]}" for each in found["violations"] for node in each["nodes"]
+        ]
+
+    def unexpected(self) -> list[str]:
+        """Return what the browser complained of, and no test allowed."""
+        found = list(self.complaints)
+        for page in self.context.pages:
+            if page.url.startswith(self.url):
+                found += [f"policy: {each}" for each in page.evaluate("window.__reports ?? []")]
+        return [each for each in found if not any(re.search(pattern, each) for pattern in self.allowed)]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Any]:
+    """The driver; one for all tests, since its loop can't be started twice."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture
+def browsers(playwright: Any) -> Iterator[Callable[..., Browser]]:
+    """Start browsers; at the end none of them may have complained."""
+    started: list[tuple[Browser, TemporaryDirectory[str]]] = []
+
+    def start(url: str, **options: Any) -> Browser:
+        profile = TemporaryDirectory(prefix="edge-portal-", ignore_cleanup_errors=True)
+        context = playwright.chromium.launch_persistent_context(
+            profile.name,
+            executable_path=CHROMIUM,
+            headless=True,
+            args=list(ARGUMENTS),
+            **{"viewport": {"width": 1360, "height": 900}, **options},
+        )
+        made = Browser(context, url)
+        started.append((made, profile))
+        return made
+
+    try:
+        yield start
+        for browser, _ in started:
+            assert browser.unexpected() == []
+    finally:
+        for browser, profile in started:
+            browser.context.close()
+            profile.cleanup()
+
+
+def third_party(site: Path) -> None:
+    """Install a distribution that this repository knows nothing of."""
+    site.mkdir(parents=True, exist_ok=True)
+    (site / "somebodys_studio.py").write_bytes((HERE / "studio.py").read_bytes())
+    info = site / "somebodys_studio-2.3.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: somebodys-studio\nVersion: 2.3\n", encoding="utf-8"
+    )
+    (info / "entry_points.txt").write_text(
+        "[radical_edge.plugins]\nstudio = somebodys_studio:Studio\n", encoding="utf-8"
+    )
+
+
+@pytest.fixture(scope="module")
+def system(shared_stand: Stand) -> tuple[Bridge, Edge]:
+    """A bridge and the edge ``hpc`` with every installed plugin and a stranger's."""
+    third_party(shared_stand.site)
+    bridge = shared_stand.bridge()
+    edge = shared_stand.edge("hpc", "--url", bridge.url.replace("http", "ws"))
+    bridge.has("hpc", "sysinfo", "psij", "staging", "studio", within_s=60)
+    return bridge, edge
+
+
+@pytest.fixture
+def bridge(system: tuple[Bridge, Edge]) -> Bridge:
+    """The bridge that the tests of one file share."""
+    return system[0]
+
+
+@pytest.fixture
+def browser(bridge: Bridge, browsers: Callable[..., Browser]) -> Browser:
+    """A browser at the shared bridge, signed in."""
+    made = browsers(bridge.url)
+    made.sign_in(bridge.token)
+    return made
+
+
+@pytest.fixture
+def stranger(bridge: Bridge, browsers: Callable[..., Browser]) -> Browser:
+    """A browser at the shared bridge in which nobody is signed in."""
+    return browsers(bridge.url)
+
+
+@pytest.fixture
+def own_system(stand: Stand) -> tuple[Stand, Bridge, Edge]:
+    """A bridge and the edge ``hpc`` of this test's own, to be stopped and started."""
+    third_party(stand.site)
+    bridge = stand.bridge()
+    edge = stand.edge("hpc", "--url", bridge.url.replace("http", "ws"))
+    bridge.has("hpc", "sysinfo", "psij", "studio", within_s=60)
+    return stand, bridge, edge

@@ -1,0 +1,69 @@
+"""The page of edges: checks E1 to E4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from kit.hosts import Bridge
+from kit.stand import Stand
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+
+def test_e1_cards_tell_what_there_is(browser: Any, bridge: Bridge) -> None:
+    """E1: name, host, state, plugins and load; filter, pin and the choice of a table."""
+    page = browser.page
+    card = page.get_by_role("article", name="hpc")
+    expect(card.get_by_text("connected")).to_be_visible()
+    for plugin in ("Studio", "Jobs", "Files", "System"):
+        expect(card.get_by_role("link", name=plugin)).to_be_visible()
+    meter = card.get_by_role("meter", name="Level of hpc")
+    expect(meter).to_be_visible()
+    expect(card.get_by_text(" %").first).to_be_visible()
+    page.get_by_label("Filter edges").fill("no such edge")
+    expect(card).to_be_hidden()
+    page.get_by_label("Filter edges").fill("studio")
+    expect(card).to_be_visible()
+    page.get_by_label("Filter edges").fill("")
+    page.get_by_role("button", name="Pin hpc").click()
+    page.get_by_role("button", name="Table").click()
+    expect(page.get_by_role("table")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("table").get_by_role("link").first).to_have_text("hpc")
+
+
+def test_e2_without_an_edge_it_says_how_to_start_one(stand: Stand, browsers: Callable[..., Any]) -> None:
+    """E2: the command with the bridge's address, to be copied, and a way to launch one."""
+    bridge = stand.bridge()
+    browser = browsers(bridge.url)
+    page = browser.sign_in(bridge.token)
+    expect(page.get_by_role("heading", name="No edge has joined yet")).to_be_visible()
+    expect(page.get_by_text(f"--url {bridge.url.replace('http', 'ws')}")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy command")).to_be_visible()
+    assert browser.axe(page) == []
+    page.get_by_role("link", name="Launch an edge").click()
+    expect(page.get_by_role("heading", name="Launch an edge", level=1)).to_be_visible()
+
+
+def test_e3_and_e4_disconnecting_asks_and_the_lost_edge_stays(
+    own_system: Any, browsers: Callable[..., Any]
+) -> None:
+    """E4: the name is typed again; X4: Keep has the focus. E3: the card stays, and says since when it is lost."""
+    _, bridge, edge = own_system
+    page = browsers(bridge.url).sign_in(bridge.token)
+    card = page.get_by_role("article", name="hpc")
+    card.get_by_role("button", name="Disconnect").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Keep")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    card.get_by_role("button", name="Disconnect").click()
+    sure = dialog.get_by_role("button", name="Disconnect")
+    expect(sure).to_be_disabled()
+    dialog.get_by_role("textbox").fill("hpc")
+    sure.click()
+    expect(card.get_by_text("away")).to_be_visible(timeout=20_000)
+    expect(card.get_by_text("lost")).to_be_visible()
+    edge.wait()

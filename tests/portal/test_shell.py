@@ -1,0 +1,158 @@
+"""What surrounds every page: checks S1, S2, S4, S5, S7, S9."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from kit.hosts import Bridge
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+
+def test_s1_the_rail_follows_the_topology(own_system: Any, browsers: Callable[..., Any]) -> None:
+    """S1: edges and plugins appear and go grey by themselves."""
+    stand, bridge, _ = own_system
+    page = browsers(bridge.url).sign_in(bridge.token)
+    rail = page.get_by_role("navigation", name="Main")
+    expect(rail.get_by_role("link", name="hpc, connected")).to_be_visible()
+    expect(rail.get_by_role("link", name="Studio")).to_be_visible()
+    second = stand.edge("laptop", "--url", bridge.url.replace("http", "ws"), "--plugins", "sysinfo")
+    expect(rail.get_by_role("link", name="laptop, connected")).to_be_visible(timeout=30_000)
+    second.stop()
+    expect(rail.get_by_role("link", name="laptop, away")).to_be_visible(timeout=4000)
+
+
+def test_s2_the_palette_and_the_shortcuts(browser: Any) -> None:
+    """S2: Ctrl K finds pages, plugins and views; Escape gives the focus back; g a, / and ? work."""
+    page = browser.page
+    button = page.get_by_role("button", name="Search")
+    button.focus()
+    page.keyboard.press("Control+k")
+    field = page.get_by_role("combobox")
+    expect(field).to_be_focused()
+    assert browser.axe(page) == []
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    page.keyboard.press("Control+k")
+    field.fill("hpc studio")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Studio", level=1)).to_be_focused()
+    page.keyboard.press("Control+k")
+    field.fill("studio begin")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name")).to_be_visible()
+    page.get_by_label("Name").focus()
+    page.keyboard.type("ga?")
+    expect(page.get_by_label("Name")).to_have_value("ga?")
+    page.get_by_role("heading", level=1).focus()
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    expect(page.get_by_role("heading", name="Activity", level=1)).to_be_focused()
+    assert page.title() == "Activity · Edge Explorer"
+    page.keyboard.press("/")
+    expect(page.get_by_label("Filter activity")).to_be_focused()
+    page.get_by_role("heading", level=1).focus()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+def test_s4_the_theme_is_kept(bridge: Bridge, browsers: Callable[..., Any]) -> None:
+    """S4: what is chosen holds over a reload, and from before the first paint."""
+    browser = browsers(bridge.url, color_scheme="light")
+    browser.sign_in(bridge.token)
+    page = browser.go("/ui/settings")
+    page.get_by_label("Dark").check()
+    background = "getComputedStyle(document.documentElement).backgroundColor"
+    assert page.evaluate(background) == "rgb(16, 20, 26)"
+    page.goto(bridge.url + "/ui/settings", wait_until="commit")
+    page.locator("html[data-theme=dark]").wait_for(state="attached")
+    page.get_by_label("As the system").check()
+    assert page.evaluate(background) == "rgb(245, 246, 249)"
+
+
+def test_s5_a_lost_bridge_is_told_and_comes_back(own_system: Any, browsers: Callable[..., Any]) -> None:
+    """S5: a banner within 5 s, nothing to be sent, grey dots; then everything is live again by itself."""
+    stand, bridge, _ = own_system
+    browser = browsers(bridge.url)
+    browser.allowed.append(
+        r"Failed to load resource|net::ERR_CONNECTION_REFUSED|net::ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET"
+    )
+    browser.sign_in(bridge.token)
+    page = browser.go("/ui/e/hpc/studio/begin")
+    page.get_by_label("Name").fill("after the storm")
+    send = page.get_by_role("button", name="Begin a take")
+    expect(send).to_be_enabled()
+    bridge.kill()
+    banner = page.get_by_text("The bridge can’t be reached since")
+    expect(banner).to_be_visible(timeout=5000)
+    expect(send).to_be_disabled()
+    expect(page.get_by_role("link", name="hpc, unknown")).to_be_attached()
+    again = stand.bridge(port=bridge.port)
+    expect(banner).to_be_hidden(timeout=20_000)
+    again.has("hpc", "studio", within_s=60)
+    expect(page.get_by_label("Name")).to_have_value("after the storm")
+    expect(page.get_by_role("link", name="hpc, connected")).to_be_attached(timeout=20_000)
+    send.click()
+    expect(page.get_by_text("Begin a take: done.")).to_be_visible()
+
+
+def test_s7_eight_tabs_are_live_at_once(browser: Any, bridge: Bridge) -> None:
+    """S7: eight tabs share one event stream."""
+    tabs = [browser.page, *(browser.context.new_page() for _ in range(7))]
+    for tab in tabs[1:]:
+        tab.goto(bridge.url + "/ui/e/hpc/studio")
+    for tab in tabs:
+        expect(tab.locator(".rail .dot.ok").first).to_be_visible()
+    figures = bridge.ask("GET", "/metrics").body.decode()
+    listeners = next(
+        line for line in figures.splitlines() if "event_listeners" in line and not line.startswith("#")
+    )
+    assert float(listeners.split()[-1]) == 1
+    sid = bridge.session("hpc", "studio", name="portal")
+    bridge.post(f"/hpc/studio/begin/{sid}", {"name": "seen by all", "seconds": 0})
+    for tab in tabs[1:]:
+        expect(tab.get_by_role("cell", name="seen by all").first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/ui/nowhere", "Page not found"),
+        ("/ui/e/nobody", "No edge “nobody”"),
+        ("/ui/e/hpc/nothing", "No plugin “nothing”"),
+        ("/ui/e/hpc/studio/nothing", "No view “nothing”"),
+        ("/ui/e/hpc/studio/r/take/none", "No take “none”"),
+    ],
+)
+def test_s9_what_is_not_there_has_a_page_with_a_way_back(browser: Any, path: str, title: str) -> None:
+    """S9: unknown route, edge, plugin, view and item say so."""
+    browser.allowed.append(r"Failed to load resource.*404")
+    page = browser.go(path)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+    expect(page.locator("main").get_by_role("link").last).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_s9_narrow_pages_do_not_scroll_sideways(
+    bridge: Bridge, browsers: Callable[..., Any], width: int
+) -> None:
+    """S9: at the width of a telephone nothing is cut off at the right."""
+    browser = browsers(bridge.url, viewport={"width": width, "height": 800})
+    browser.sign_in(bridge.token)
+    for path in (
+        "/",
+        "/ui/activity",
+        "/ui/launch",
+        "/ui/bridge",
+        "/ui/settings",
+        "/ui/e/hpc",
+        "/ui/e/hpc/studio",
+        "/ui/e/hpc/studio/begin",
+        "/ui/e/hpc/studio/level",
+    ):
+        page = browser.go(path)
+        page.get_by_role("heading", level=1).wait_for()
+        page.locator(".skeleton").first.wait_for(state="detached")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
