@@ -135,7 +135,7 @@ def test_a_job_holds_no_pipe_of_its_starter(make_folder) -> None:
 
 
 def test_the_payload_has_nothing_open_but_its_own_streams(run_job) -> None:
-    """The payload finds three descriptors, and no signal ignored or blocked beyond what the tests' own parent ignores."""
+    """The payload finds three descriptors, and no signal ignored or blocked beyond what is inherited."""
     plain = subprocess.run(
         ["grep", "SigIgn", "/proc/self/status"], capture_output=True, text=True, check=True
     )
