@@ -21,7 +21,8 @@ from radical_edge_psij.checks import teach
 from radical_edge_psij.collector import Collector
 from radical_edge_psij.config import PsijConfig
 from radical_edge_psij.executors.base import Executor as Backend
-from radical_edge_psij.executors.batch import FLAVOURS, BatchExecutor, BatchSettings
+from radical_edge_psij.executors.batch import BatchExecutor
+from radical_edge_psij.executors.flavours import FLAVOURS, BatchSettings
 from radical_edge_psij.executors.local import LocalExecutor
 from radical_edge_psij.job import Job, Origin, found_again
 from radical_edge_psij.models import LOCAL, Executor, ExecutorList, Submitted, Tunnel

@@ -14,29 +14,22 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import define, frozen
+from attrs import define
 
 from radical_edge_core.jobs.claim import VOID, Claim
 from radical_edge_core.jobs.environment import clean_environment
 from radical_edge_core.jobs.folder import JobFolder
 from radical_edge_core.schedulers import Job, Scheduler, Schedulers, SchedulerUnavailable, Sightings
-from radical_edge_core.schedulers.records import SchedulerName
 from radical_edge_psij.checks import directory_of, duration_of
 from radical_edge_psij.executors.base import NotSubmitted, Observed, Undecided
 from radical_edge_psij.executors.cancelling import Canceller
+from radical_edge_psij.executors.flavours import KEPT, SLURM_FILES, BatchSettings, Flavour
 from radical_edge_psij.executors.handover import ANSWER, REQUEST, held, run_submitter
 from radical_edge_psij.executors.library import missing_programs, plain_folder
-from radical_edge_psij.executors.options import (
-    custom_of,
-    key_of,
-    lsf_options,
-    pbs_options,
-    resources_of,
-    slurm_options,
-)
+from radical_edge_psij.executors.options import custom_of, key_of, resources_of
 from radical_edge_psij.executors.patience import Patience
 from radical_edge_psij.executors.refusals import refusal
 from radical_edge_psij.executors.search import alive, carries, keeper, search
@@ -45,65 +38,6 @@ from radical_edge_psij.models import JobSpec
 
 log = logging.getLogger(__name__)
 LOOK_S = 1.0  # between two looks at the folders of one scheduler's jobs: they lie on a shared file system
-# What finds the way to the scheduler; the rest of its variables belongs to the edge's own allocation.
-KEPT = frozenset({
-    "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_SACK_KEY", "SLURM_SACK_SOCKET",
-    "PBS_CONF_FILE", "PBS_EXEC", "PBS_HOME", "PBS_SERVER",
-})  # fmt: skip
-_SLURM_FILES = ("/etc/slurm/slurm.conf", "/etc/slurm-llnl/slurm.conf", "/run/slurm/conf/slurm.conf")
-Options = Callable[[JobSpec, str, Mapping[str, str | bool]], Iterator[str]]
-
-
-@frozen(kw_only=True)
-class Flavour:
-    """
-    What differs between schedulers.
-
-    Attributes:
-        executor: PSI/J's name, in lower case.
-        scheduler: Its family.
-        programs: What has to be on the path.
-        options: Of its submit command.
-        default_duration_s: What a job may take that says nothing; ``None``: the queue's default counts.
-    """
-
-    executor: str
-    scheduler: SchedulerName
-    programs: tuple[str, ...]
-    options: Options
-    default_duration_s: float | None = None
-
-
-FLAVOURS: tuple[Flavour, ...] = (
-    Flavour(executor="slurm", scheduler="slurm", programs=("sbatch", "squeue", "scancel"), options=slurm_options),
-    Flavour(executor="pbs", scheduler="pbs", programs=("qsub", "qstat", "qdel"), options=pbs_options),
-    Flavour(executor="pbs_classic", scheduler="pbs", programs=("qsub", "qstat", "qdel"), options=pbs_options),
-    Flavour(executor="lsf", scheduler="lsf", programs=("bsub", "bjobs", "bkill"), options=lsf_options),
-)  # fmt: skip
-
-
-@frozen(kw_only=True)
-class BatchSettings:
-    """
-    How an executor goes about it.
-
-    Attributes:
-        root: Where the job folders are, on a file system that the nodes share.
-        state_dir: Where locks are, on this host.
-        interval_s: Between two looks at the queue.
-        submit_s: How long a submission may take before it is given up, undecided.
-        lock_s: How long to wait for an earlier submission of the same key.
-        margin_s: How long a folder on a shared file system may lag behind.
-        defaults: The site's own options, under those of the caller.
-    """
-
-    root: Path
-    state_dir: Path
-    interval_s: float = 10.0
-    submit_s: float = 60.0
-    lock_s: float = 30.0
-    margin_s: float = 5.0
-    defaults: Mapping[str, str]
 
 
 @define
@@ -159,7 +93,7 @@ class BatchExecutor:
         if (
             self.name != "slurm"
             or KEPT & os.environ.keys()
-            or any(Path(file).exists() for file in _SLURM_FILES)
+            or any(Path(file).exists() for file in SLURM_FILES)
         ):
             return ""
         return "there is no slurm.conf; set SLURM_CONF for the edge"
