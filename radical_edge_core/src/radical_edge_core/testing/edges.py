@@ -168,12 +168,13 @@ async def running_application(
 
 
 async def linked(bridge: RunningBridge, name: str, edge: RunningEdge | None = None) -> None:
-    """Wait until an edge has a live link; fails at once where the edge has ended."""
+    """Wait until an edge has a live link, on its own side too; fails at once where the edge has ended."""
 
     def up() -> bool:
         if edge is not None and edge.task.done():
             raise AssertionError(f"the edge ended with {edge.task.result()}: {edge.link.last_error}")
-        return bridge.bridge.registry.live(name) is not None
+        known = edge is None or edge.link.connected.is_set()
+        return known and bridge.bridge.registry.live(name) is not None
 
     await wait_until(up)
 
