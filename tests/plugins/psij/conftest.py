@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -100,11 +101,15 @@ def chance(tell: Callable[[str], None]) -> random.Random:
 class EdgeProcess:
     """The plugin in a process of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(
+        self, home: Path, config: dict[str, object] | None = None, user: str = "", **environ: str
+    ) -> None:
         self.home = home
+        become = ["runuser", "-u", user, "--"] if user else []
         with (home / "edge.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, HOST, home],
+                [*become, sys.executable, HOST, home, json.dumps(config or {})],
+                env={**os.environ, **environ},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -123,15 +128,26 @@ class EdgeProcess:
         return json.loads(self.process.stdout.readline())
 
     def submit(self, sid: str, script: str, **more: object) -> str:
-        spec = {"executable": "sh", "arguments": ["-c", script]}
-        return self.call("POST", "submit", sid, body={"job_spec": spec}, **more)["job_id"]
+        return self.try_to_submit(sid, script, **more)["job_id"]
+
+    def try_to_submit(
+        self, sid: str, script: str, executor: str = "local", spec: dict | None = None, **more: object
+    ) -> dict:
+        job_spec = {"executable": "sh", "arguments": ["-c", script], **(spec or {})}
+        return self.call("POST", "submit", sid, body={"job_spec": job_spec, "executor": executor}, **more)
 
     def kill(self) -> None:
         """End it as a crash, an administrator or a full memory does."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.died()
+
+    def died(self) -> bool:
+        """Wait until it is dead, and say whether it was killed."""
+        code = self.process.wait(60)
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        return code in {-signal.SIGKILL, 128 + signal.SIGKILL}
 
 
 @pytest.fixture
@@ -139,11 +155,142 @@ def start_edge(home: Path) -> Iterator[Callable[[], EdgeProcess]]:
     """Start the plugin as a process on this home; killed at the end."""
     made: list[EdgeProcess] = []
 
-    def start() -> EdgeProcess:
-        made.append(EdgeProcess(home))
+    def start(*arguments: object, **environ: str) -> EdgeProcess:
+        made.append(EdgeProcess(home, *arguments, **environ))
         return made[-1]
 
     yield start
     for edge in made:
         if edge.process.returncode is None:
             edge.kill()
+
+
+INTERVAL_S = 2.0
+
+
+class SlurmHost:
+    """The plugin on a real SLURM cluster, and the cluster."""
+
+    def __init__(self, host: object, cluster: object, sid: str) -> None:
+        self.host, self.cluster, self.sid = host, cluster, sid
+
+    async def submit(self, script: str, *, key: str | None = None, **spec: object) -> str:
+        """Submit a shell script as a job."""
+        return await self.host.submit(self.sid, "sh", "-c", script, executor="slurm", key=key, **spec)
+
+    async def try_to_submit(
+        self, script: str = "true", *, key: str | None = None, **spec: object
+    ) -> tuple[int, dict]:
+        """Submit a shell script and return status and answer."""
+        job_spec = {"executable": "sh", "arguments": ["-c", script], **spec}
+        body = {"job_spec": job_spec, "executor": "slurm"}
+        return await self.host.call("POST", "submit", self.sid, body=body, key=key)
+
+    async def status(self, job_id: str) -> dict:
+        return await self.host.get("status", self.sid, job_id)
+
+    async def ended(self, job_id: str, deadline_s: float = 60.0) -> dict:
+        return await self.host.ended(self.sid, job_id, deadline_s)
+
+    async def cancel(self, job_id: str) -> None:
+        await self.host.post("cancel", self.sid, job_id)
+
+    async def until(self, job_id: str, condition: Callable[[dict], object], deadline_s: float = 60.0) -> dict:
+        """Wait until the status of a job is as wanted."""
+        status = {}
+        try:
+            async with asyncio.timeout(deadline_s):
+                while not condition(status := await self.status(job_id)):  # noqa: ASYNC110 - it is anything
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(status) from None
+        return status
+
+    def folder(self, job_id: str) -> Path:
+        """Where a job's folder is."""
+        return self.host.home / "job dir" / "psij" / job_id
+
+    def accounted(self, native_id: str, fields: str = "State,ExitCode,Start,End") -> list[str]:
+        """What the accounting says of a job; waited for, as it lags."""
+        end = time.monotonic() + 20
+        while True:
+            said = self.cluster.run("sacct", "-XnP", "-j", native_id, "-o", fields).split("|")
+            if len(said) > 1 and said[0].split()[0] not in {"PENDING", "RUNNING", "COMPLETING"}:
+                return said
+            assert time.monotonic() < end, said
+            time.sleep(0.2)
+
+    def jobs_of(self, job_id: str) -> list[tuple[str, str]]:
+        """The ids and states of all jobs that SLURM ever had of a job's key."""
+        shown = self.cluster.run("squeue", "--noheader", "--states=all", "--format=%A|%T|%k|%j")
+        rows = [line.split("|") for line in shown.splitlines()]
+        return [(row[0], row[1]) for row in rows if f"re.{job_id[:12]}" in (*row[2].split(), row[3])]
+
+
+@pytest.fixture
+async def make_slurm_host(
+    slurm, make_host, monkeypatch, home: Path
+) -> AsyncIterator[Callable[..., Awaitable]]:
+    """Start the plugin beside a real cluster; every job there is ended at the end."""
+    monkeypatch.setenv("SLURM_CONF", slurm.conf)
+
+    async def make(**config: object) -> SlurmHost:
+        settings = {"shared_dir": str(home / "job dir"), "interval_s": INTERVAL_S, "margin_s": 1.0, **config}
+        host = await make_host(**settings)
+        return SlurmHost(host, slurm, await host.register(name="tests"))
+
+    yield make
+    slurm.cancel_all()
+
+
+@pytest.fixture
+async def on_slurm(make_slurm_host) -> SlurmHost:
+    return await make_slurm_host()
+
+
+class Controller:
+    """The cluster's slurmctld."""
+
+    def __init__(self, cluster: object) -> None:
+        self.cluster = cluster
+
+    @property
+    def pid(self) -> int:
+        return int((self.cluster.folder / "run" / "slurmctld.pid").read_text())
+
+    def stop(self) -> None:
+        pid = self.pid
+        os.kill(pid, signal.SIGTERM)
+        end = time.monotonic() + 30
+        while (
+            Path(f"/proc/{pid}").exists()
+            and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
+        ):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def start(self) -> None:
+        environ = {**self.cluster.environ(), "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+        subprocess.run(
+            ["slurmctld"], env=environ, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30
+        )
+        end = time.monotonic() + 60
+        while "UP" not in self.cluster.run("scontrol", "ping", check=False):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+
+    def stall(self) -> None:
+        """Let it take connections and answer none."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it answer again."""
+        os.kill(self.pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def controller(slurm) -> Iterator[Controller]:
+    """The controller, which runs again at the end."""
+    made = Controller(slurm)
+    yield made
+    made.go_on()

@@ -196,9 +196,9 @@ class Host:
                 task.exception()
 
 
-async def serve_lines(home: Path) -> None:
+async def serve_lines(home: Path, config: Mapping[str, object]) -> None:
     """Answer one request a line, concurrently, until killed."""
-    host = await Host(home).start()
+    host = await Host(home, config).start()
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -218,4 +218,4 @@ async def serve_lines(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_lines(Path(sys.argv[1])))
+    asyncio.run(serve_lines(Path(sys.argv[1]), json.loads(sys.argv[2])))

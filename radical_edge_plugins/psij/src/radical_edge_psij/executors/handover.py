@@ -115,6 +115,8 @@ def _await(process: subprocess.Popen[bytes], deadline_s: float, stopping: thread
     ends = time.monotonic() + deadline_s
     while process.poll() is None:
         if stopping.wait(_POLL_S):
+            # Nobody waits for it any more; while this process lives it must not stay as a zombie.
+            threading.Thread(target=process.wait, name="left submitter", daemon=True).start()
             raise Undecided("the edge is stopping; the submission goes on, ask again with the same key")
         if time.monotonic() >= ends:
             with contextlib.suppress(ProcessLookupError):
