@@ -59,7 +59,8 @@ async def deeds(lab: Lab, steps: Sequence[tuple[str, str]], tally: Tally) -> int
     async with lab.client() as client:
         acts = await lab.plugin(client, name="callers")
         callers = Callers(acts)
-        count = await busy(callers.act, 4, through(lab, steps, tally))
+        # The more there are, the sooner one of them is back after a death.
+        count = await busy(callers.act, 10, through(lab, steps, tally))
         await check(lab, acts, callers)
     return count
 

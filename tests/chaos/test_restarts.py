@@ -193,7 +193,7 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 @pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed (Debian package faketime)")
 @pytest.mark.timeout(120)
 async def test_clocks_that_jump(stand: Stand, tally: Tally) -> None:
-    """Both hosts' clocks step by an hour, to and fro: no session expires, no key is forgotten, no link is cut."""
+    """Both hosts' clocks step by an hour and back: no session expires, no key is forgotten, no link is cut."""
     clock = stand.folder / "clock"
     clock.write_text("+0\n", encoding="utf-8")
     lab = Lab(
