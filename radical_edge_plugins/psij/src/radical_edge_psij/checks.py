@@ -127,9 +127,13 @@ def path_of(spec: JobSpec, text: str) -> Path:
     return directory_of(spec) / Path(text).expanduser()
 
 
-def check_files(spec: JobSpec) -> None:
+def check_files(spec: JobSpec, *, make: bool = True) -> None:
     """
     Check what the file system has to say, and make the directory where that is wished; blocking.
+
+    Args:
+        spec: The job's.
+        make: ``False``: only look.
 
     Raises:
         InvalidRequest: Something that must be there is not; all of it is named.
@@ -137,9 +141,11 @@ def check_files(spec: JobSpec) -> None:
     problems: dict[str, str] = {}
     directory = directory_of(spec)
     try:
-        if spec.mkdir:
+        if spec.mkdir and make:
             directory.mkdir(parents=True, exist_ok=True)
-        if not directory.is_dir():
+        if spec.mkdir and not make and not directory.exists():
+            pass
+        elif not directory.is_dir():
             problems["directory"] = f"{directory} is no directory; make it, or set mkdir"
         elif not os.access(directory, os.X_OK):
             problems["directory"] = f"{directory} can't be entered"

@@ -13,10 +13,12 @@ from typing import ClassVar
 
 import anyio
 
+from radical_edge_core.errors import InvalidRequest
 from radical_edge_core.jobs.reader import FileReaders
 from radical_edge_core.jobs.retention import Keep, expired, folders_in, remove, sweep
 from radical_edge_core.plugin import Plugin, PluginContext, PluginSession, current_caller, operation
 from radical_edge_psij import __version__
+from radical_edge_psij.advice import Choices
 from radical_edge_psij.checks import teach
 from radical_edge_psij.collector import Collector
 from radical_edge_psij.config import PsijConfig
@@ -27,6 +29,7 @@ from radical_edge_psij.executors.local import LocalExecutor
 from radical_edge_psij.job import Job, Origin, found_again
 from radical_edge_psij.models import LOCAL, Executor, ExecutorList, Submitted, Tunnel
 from radical_edge_psij.places import shared_root
+from radical_edge_psij.preflight import choices
 from radical_edge_psij.session import PsijSession
 from radical_edge_psij.submission import Submissions
 from radical_edge_psij.table import JobTable
@@ -99,6 +102,17 @@ class PsijPlugin(Plugin):
             for name, executor in self.backends.items()
         )
         return ExecutorList(executors=tuple(each.name for each in details if each.available), details=details)
+
+    @operation.get("submit_choices", title="Queues and accounts")
+    async def submit_choices(self, executor: str = "") -> Choices:
+        """Tell which queues and accounts a job may name; without an executor, of the first scheduler that is here."""
+        usable = [name for name in self._usable() if name != LOCAL]
+        name = executor or next(iter(usable), str(LOCAL))
+        if name not in self.backends:
+            raise InvalidRequest(
+                problems=[{"path": "$.executor", "message": f"there is {', '.join(self.backends)}"}]
+            )
+        return await choices(name, self.backends[name])
 
     @operation.get("tunnel_status/{edge_name}", title="Tunnel of an edge")
     async def tunnel_status(self, edge_name: str) -> Tunnel:

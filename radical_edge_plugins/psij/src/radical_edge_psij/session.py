@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from radical_edge_core.errors import Conflict, InvalidRequest, NotSupported
 from radical_edge_core.plugin import PluginSession, current_caller, operation
+from radical_edge_psij.advice import Validation
 from radical_edge_psij.job import Job, Origin
 from radical_edge_psij.models import (
     LOCAL,
@@ -21,6 +22,7 @@ from radical_edge_psij.models import (
     SubmittedEdge,
 )
 from radical_edge_psij.output import read_text, stream_bytes
+from radical_edge_psij.preflight import validate
 from radical_edge_psij.views import SUBMIT_EXAMPLES, SUBMIT_FORM
 
 if TYPE_CHECKING:
@@ -65,6 +67,15 @@ class PsijSession(PluginSession):
         """
         job = await self.service.submissions.submit(job_spec, self._origin(executor, "submit_job"))
         return Submitted(job_id=job.id, native_id=job.native_id or "")
+
+    @operation.post("validate/{sid}", title="Check a job", effect="read")
+    async def validate(self, job_spec: JobSpec, executor: ExecutorName = LOCAL) -> Validation:
+        """
+        Look at a job without submitting it: files, limits of queue and account, and what the scheduler says.
+
+        ``start_estimate`` is when the scheduler would start it, where it tells.
+        """
+        return await validate(job_spec, self.service.backends[executor], self.service.workers)
 
     @operation.post("submit_tunneled/{sid}", title="Submit a job that starts an edge", retry="adopt")
     async def submit_tunneled(

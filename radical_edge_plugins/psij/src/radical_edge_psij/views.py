@@ -23,6 +23,22 @@ SUBMIT_FORM: Mapping[str, object] = {
         "/job_spec/resources": {"advanced": True},
         "/job_spec/attributes": {"advanced": True},
         "/job_spec/custom_attributes": {"advanced": True},
+        "/job_spec/attributes/queue_name": {
+            "choices": {
+                "operation": "submit_choices",
+                "items": "/queues",
+                "value": "/name",
+                "label": "/label",
+            }
+        },
+        "/job_spec/attributes/account": {
+            "choices": {
+                "operation": "submit_choices",
+                "items": "/accounts",
+                "value": "/name",
+                "label": "/label",
+            }
+        },
         "/executor": {"choices": {"operation": "executors", "items": "/executors", "value": "", "label": ""}},
     },
 }
