@@ -16,12 +16,12 @@ def test_s1_the_rail_follows_the_topology(own_system: Any, browsers: Callable[..
     stand, bridge, _ = own_system
     page = browsers(bridge.url).sign_in(bridge.token)
     rail = page.get_by_role("navigation", name="Main")
-    expect(rail.get_by_role("link", name="hpc, connected")).to_be_visible()
+    expect(rail.get_by_role("link", name="hpc (connected)")).to_be_visible()
     expect(rail.get_by_role("link", name="Studio")).to_be_visible()
     second = stand.edge("laptop", "--url", bridge.url.replace("http", "ws"), "--plugins", "sysinfo")
-    expect(rail.get_by_role("link", name="laptop, connected")).to_be_visible(timeout=30_000)
+    expect(rail.get_by_role("link", name="laptop (connected)")).to_be_visible(timeout=30_000)
     second.stop()
-    expect(rail.get_by_role("link", name="laptop, away")).to_be_visible(timeout=4000)
+    expect(rail.get_by_role("link", name="laptop (away)")).to_be_visible(timeout=4000)
 
 
 def test_s2_the_palette_and_the_shortcuts(browser: Any) -> None:
@@ -51,6 +51,7 @@ def test_s2_the_palette_and_the_shortcuts(browser: Any) -> None:
     page.keyboard.press("a")
     expect(page.get_by_role("heading", name="Activity", level=1)).to_be_focused()
     assert page.title() == "Activity · Edge Explorer"
+    page.get_by_label("Filter activity").wait_for()
     page.keyboard.press("/")
     expect(page.get_by_label("Filter activity")).to_be_focused()
     page.get_by_role("heading", level=1).focus()
@@ -88,12 +89,12 @@ def test_s5_a_lost_bridge_is_told_and_comes_back(own_system: Any, browsers: Call
     banner = page.get_by_text("The bridge can’t be reached since")
     expect(banner).to_be_visible(timeout=5000)
     expect(send).to_be_disabled()
-    expect(page.get_by_role("link", name="hpc, unknown")).to_be_attached()
+    expect(page.get_by_role("link", name="hpc (unknown)")).to_be_attached()
     again = stand.bridge(port=bridge.port)
     expect(banner).to_be_hidden(timeout=20_000)
     again.has("hpc", "studio", within_s=60)
     expect(page.get_by_label("Name")).to_have_value("after the storm")
-    expect(page.get_by_role("link", name="hpc, connected")).to_be_attached(timeout=20_000)
+    expect(page.get_by_role("link", name="hpc (connected)")).to_be_attached(timeout=20_000)
     send.click()
     expect(page.get_by_text("Begin a take: done.")).to_be_visible()
 

@@ -169,7 +169,7 @@ function Item({ to, icon, dot, words, exact = false, children }: { to: string; i
       {icon ? <Icon name={icon} /> : null}
       {dot ? <span className={`dot ${dot}`} aria-hidden="true" /> : null}
       {children}
-      {words ? <span className="sr">, {words}</span> : null}
+      {words ? <span className="sr">({words})</span> : null}
     </Link>
   );
 }
