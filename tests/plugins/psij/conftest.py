@@ -206,6 +206,13 @@ class SlurmHost:
             raise AssertionError(status) from None
         return status
 
+    async def told(self, job_id: str, states: list[str]) -> None:
+        """Wait until exactly these states of a job are told as events."""
+        async with asyncio.timeout(10):
+            while (found := [event["state"] for event in self.host.events(job_id)]) != states:
+                assert len(found) < len(states), found
+                await asyncio.sleep(0.02)
+
     def folder(self, job_id: str) -> Path:
         """Where a job's folder is."""
         return self.host.home / "job dir" / "psij" / job_id

@@ -50,7 +50,7 @@ def test_options_are_words_of_their_own() -> None:
     assert list(pbs_options(spec(attributes=attributes), "k", {"l": "select=1"})) == [
         "-N", "k", "-q", "batch", "-A", "a&b", "-q", "r", "-l", "select=1",
     ]  # fmt: skip
-    assert list(lsf_options(spec(), "k", {"x": True})) == ["-J", "k", "-x"]
+    assert list(lsf_options(spec(), "k", {"x": True})) == ["-J", "k", "-Jd", "k", "-x"]
 
 
 def test_custom_attributes_are_merged() -> None:

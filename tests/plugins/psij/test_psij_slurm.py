@@ -17,10 +17,6 @@ IGNORE = "trap '' TERM; echo up; i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i
 DIE = "echo up; sleep 60"
 
 
-def states(host, job_id: str) -> list[str]:
-    return [event["state"] for event in host.host.events(job_id)]
-
-
 async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
     """Success, failure and a signal, although SLURM calls all of them completed; once each as events."""
     good = await on_slurm.submit("echo out; echo err >&2", name="a good one")
@@ -37,7 +33,7 @@ async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
         assert said == "COMPLETED"
         begun, over = (time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S")) for text in (start, end))
         assert begun - 1.5 <= status["started_at"] <= status["ended_at"] <= over + 1.5
-        assert states(on_slurm, job_id) == ["QUEUED", "ACTIVE", state]
+        await on_slurm.told(job_id, ["QUEUED", "ACTIVE", state])
     status = await on_slurm.status(good)
     assert (status["stdout"], status["stderr"]) == ("out\n", "err\n")
     name, comment = on_slurm.cluster.run(
@@ -183,7 +179,7 @@ async def test_cancel_a_running_job(on_slurm, eventually, script: str, code: int
     assert status["stdout"] == f"{pid}\n{out}"
     assert on_slurm.accounted(status["native_id"], "State,ExitCode")[0].startswith("CANCELLED")
     await eventually(lambda: not Path(f"/proc/{pid}").exists())
-    assert states(on_slurm, job_id) == ["QUEUED", "ACTIVE", "CANCELED"]
+    await on_slurm.told(job_id, ["QUEUED", "ACTIVE", "CANCELED"])
 
 
 async def test_a_cancel_from_outside(on_slurm) -> None:
@@ -242,7 +238,7 @@ async def test_a_requeued_job_is_the_same_job(on_slurm) -> None:
     status = await on_slurm.ended(job_id)
     assert (status["state"], status["exit_code"], status["native_id"]) == ("FAILED", 3, native_id)
     assert status["stdout"] == "run\nrun 1\n"
-    assert states(on_slurm, job_id).count("FAILED") == 1
+    await on_slurm.told(job_id, ["QUEUED", "ACTIVE", "FAILED"])
     assert json.loads((on_slurm.folder(job_id) / "exit.json").read_text())["restarts"] == 1
 
 
@@ -291,7 +287,7 @@ async def test_a_controller_that_is_away_falsifies_nothing(on_slurm, controller)
     for job_id in (waiting, dying):
         await on_slurm.cancel(job_id)
         assert (await on_slurm.ended(job_id))["state"] == "CANCELED"
-    assert states(on_slurm, waiting) == ["QUEUED", "CANCELED"]
+    await on_slurm.told(waiting, ["QUEUED", "CANCELED"])
 
 
 async def test_psij_neither_polls_nor_calls_back(on_slurm, home: Path, monkeypatch) -> None:

@@ -22,6 +22,7 @@ from attrs import define
 from radical_edge_core.jobs.claim import VOID, Claim
 from radical_edge_core.jobs.environment import clean_environment
 from radical_edge_core.jobs.folder import JobFolder
+from radical_edge_core.jobs.status import JobState, JobStatus
 from radical_edge_core.schedulers import Job, Scheduler, Schedulers, SchedulerUnavailable, Sightings
 from radical_edge_psij.checks import directory_of, duration_of
 from radical_edge_psij.executors.base import NotSubmitted, Observed, Undecided
@@ -276,22 +277,19 @@ class BatchExecutor:
                 return None  # it came at the last moment; the next look sees it
         if cancel_asked and not seen.over and (record is None or wants_word(record)):
             self._end(folder, claim or folder.withdraw("canceled"), scheduler_id)
-        observed = judge(seen)
+        observed = judge(seen) or self._heard.get(folder.job_id) or _unheard(started_at)
         return self._marked(folder, observed, told, scheduler_id, native_id)
 
     def _marked(
         self,
         folder: JobFolder,
-        observed: Observed | None,
+        observed: Observed,
         told: Sightings,
         scheduler_id: str,
         native_id: str | None,
-    ) -> Observed | None:
+    ) -> Observed:
         """Add what the scheduler's silence makes uncertain, and the id that the claim names."""
         silent_since = self._silence(told)
-        observed = observed or self._heard.get(folder.job_id)
-        if observed is None:
-            return None
         if observed.status.state.final:
             self._heard.pop(folder.job_id, None)
             silent_since = None
@@ -369,6 +367,12 @@ class BatchExecutor:
             if claim.kind == VOID or job.job_id != claim.name:
                 self.canceller.ask(job.job_id)
         return claim.name
+
+
+def _unheard(started_at: float | None) -> Observed:
+    """Return what is known of a job of which the scheduler has said nothing yet."""
+    state = JobState.QUEUED if started_at is None else JobState.ACTIVE
+    return Observed(status=JobStatus(state=state, started_at=started_at))
 
 
 def _said(answer: Mapping[str, object]) -> str:

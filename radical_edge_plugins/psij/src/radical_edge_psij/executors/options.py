@@ -31,7 +31,8 @@ _OURS: Mapping[str, Mapping[str, str]] = {
         "w": "use directory", "W": "use pbs.l and the like", "C": "", "f": "", "k": "use stdout_path", "x": "",
     },
     "lsf": {
-        "J": "use name", "o": "use stdout_path", "oo": "use stdout_path", "e": "use stderr_path",
+        "J": "use name", "Jd": "it holds the edge's key", "o": "use stdout_path", "oo": "use stdout_path",
+        "e": "use stderr_path",
         "eo": "use stderr_path", "i": "use stdin_path", "is": "use stdin_path", "cwd": "use directory",
         "env": "use environment", "I": "jobs here are not interactive", "Ip": "", "Is": "", "K": "the call would not "
         "return", "Zs": "", "Z": "", "h": "", "V": "", "pack": "",
@@ -157,10 +158,8 @@ def dashed_options(
     """
     Return what yields the options of a command whose options have one dash and a word after them.
 
-    The key is the job's name: these schedulers keep no comment of their users.
-
     Args:
-        names: Which option takes the name, the queue, the account and the reservation.
+        names: Which option takes the key, the queue, the account and the reservation.
     """
 
     def options(spec: JobSpec, key: str, custom: Mapping[str, str | bool]) -> Iterator[str]:
@@ -181,8 +180,16 @@ def dashed_options(
     return options
 
 
+# PBS keeps no comment of its users: the key is the job's name.
 pbs_options = dashed_options({"name": "N", "queue": "q", "account": "A", "reservation": "q"})
-lsf_options = dashed_options({"name": "J", "queue": "q", "account": "P", "reservation": "U"})
+_lsf_options = dashed_options({"name": "Jd", "queue": "q", "account": "P", "reservation": "U"})
+
+
+def lsf_options(spec: JobSpec, key: str, custom: Mapping[str, str | bool]) -> Iterator[str]:
+    """Yield the options of ``bsub``: the key is the job's description, and its name where the user named no job."""
+    yield "-J"
+    yield _one_line(spec.name or "") or key
+    yield from _lsf_options(spec, key, custom)
 
 
 def _one_line(text: str) -> str:

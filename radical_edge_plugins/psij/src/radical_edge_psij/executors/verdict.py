@@ -16,6 +16,7 @@ The scheduler's word is as old as its last answer: what happened after that is n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from attrs import frozen
@@ -40,7 +41,18 @@ _TEXTS: Mapping[str, str] = {
     "RECONFIG_FAIL": "a node of the job could not be set up",
     "REVOKED": "the job was revoked",
 }
-_ACTIVE = frozenset({"running", "suspended"})
+# What PBS and LSF say only in their reasons, in SLURM's words.
+_REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(form, re.IGNORECASE), word)
+    for form, word in (
+        (r"TERM_RUNLIMIT|TERM_CPULIMIT|walltime .*exceeded|exceeded .*walltime", "TIMEOUT"),
+        (r"TERM_MEMLIMIT|TERM_SWAP|mem .*exceeded|exceeded .*mem", "OUT_OF_MEMORY"),
+        (r"TERM_PREEMPT|preempted", "PREEMPTED"),
+        (r"TERM_OWNER|TERM_ADMIN|TERM_FORCE|deleted|job was killed by user", "CANCELLED"),
+        (r"TERM_ZOMBI|TERM_LOST|node .*(?:down|failed)|host .*(?:down|failed)", "NODE_FAIL"),
+    )
+)
+_PBS_WALLTIME = -29  # its exit status for a job that took too long
 
 
 @frozen(kw_only=True)
@@ -103,12 +115,23 @@ def wants_word(record: ExitRecord) -> bool:
     return bool(record.signals) or record.code > 128
 
 
+def word_of(job: Job) -> str:
+    """Return how a job ended, in SLURM's words; empty where it is not over."""
+    if job.phase != "over":
+        return ""
+    if job.exit_code == _PBS_WALLTIME:
+        return "TIMEOUT"
+    if job.state in {"EXIT", "FINISHED", "COMPLETED"} and job.reason:
+        return next((word for form, word in _REASONS if form.search(job.reason)), job.state)
+    return job.state
+
+
 def _after_record(seen: Evidence, record: ExitRecord) -> Observed | None:
     if not wants_word(record):
         return Observed(status=_ended(record, "", cancel_asked=False))
     job = seen.job
     if job is not None and job.phase == "over":
-        return Observed(status=_ended(record, job.state, cancel_asked=seen.cancel_asked))
+        return Observed(status=_ended(record, word_of(job), cancel_asked=seen.cancel_asked))
     fresh = seen.as_of is not None and seen.as_of > record.end
     if job is not None and job.phase == "pending" and fresh:
         return _waiting(job)  # queued again
@@ -145,7 +168,7 @@ def _ended(record: ExitRecord, word: str, *, cancel_asked: bool) -> JobStatus:
 
 def _cut_off(seen: Evidence) -> JobStatus:
     """Return the state of a job whose payload began and left no record."""
-    word = seen.job.state if seen.job is not None else ""
+    word = word_of(seen.job) if seen.job is not None else ""
     canceled = word == "CANCELLED" or (seen.cancel_asked and word not in _TEXTS)
     if canceled:
         message = "canceled"
@@ -162,7 +185,7 @@ def _cut_off(seen: Evidence) -> JobStatus:
 
 
 def _never_ran(seen: Evidence) -> JobStatus:
-    word = seen.job.state if seen.job is not None and seen.job.phase == "over" else ""
+    word = word_of(seen.job) if seen.job is not None else ""
     canceled = seen.cancel_asked or word == "CANCELLED"
     if canceled:
         message = "canceled"
