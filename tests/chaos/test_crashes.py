@@ -20,7 +20,7 @@ PASSAGES = (1, 2, 3, 1, 5)
 RANDOM = 200 if LONG else 20
 EDGE = ("key.begun", "session.saved", "key.acted", "answer.partial", "key.kept", "event.kept", "event.sent")
 BRIDGE = ("log.inserted", "log.committed", "log.told")
-JOBS = ("key.begun", "job.made", "job.handed_over", "document.partial", "key.acted")
+JOBS = ("job.made", "job.handed_over", "document.partial")
 
 
 def plan(host: str, points: tuple[str, ...], rng: random.Random) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -119,22 +119,6 @@ async def test_every_listener_has_what_was_emitted(stand: Stand, tally: Tally) -
         for file in heard.files:
             assert heard.heard(file) == [str(n) for n in range(total)]
     print(f"{len(heard.files)} listeners, {total} events each, {tally}")
-
-
-def is_whole_but_for(told: Iterable[str], last: int) -> int:
-    """Check that numbers rise by one but for gaps that are told; return how many gaps that were."""
-    gaps, expected, may_jump = 0, 0, False
-    for item in told:
-        if item.startswith("truncated"):
-            document = json.loads(item.partition(" ")[2])
-            assert document["after"]
-            assert document["before"]
-            gaps, may_jump = gaps + 1, True
-        else:
-            assert int(item) == expected or may_jump, (item, expected)
-            expected, may_jump = int(item) + 1, False
-    assert expected == last + 1
-    return gaps
 
 
 async def test_a_bridge_that_lost_its_log(stand: Stand, tally: Tally) -> None:

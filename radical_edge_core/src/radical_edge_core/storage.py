@@ -70,9 +70,20 @@ class Database:
                 ) from exc
             raise
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Queue ``work``; the future is done when its transaction is committed (or it raised)."""
+    def submit(
+        self, work: Callable[[sqlite3.Connection], T], then: Callable[[Future[T]], None] | None = None
+    ) -> Future[T]:
+        """
+        Queue ``work``; the future is done when its transaction is committed (or it raised).
+
+        Args:
+            work: A function of the connection.
+            then: Called with the future when it is done, in the file's thread and in the order of the commits; what
+                is added to the future later may be called anywhere.
+        """
         future: Future[T] = Future()
+        if then is not None:
+            future.add_done_callback(then)
         if self._closed:
             future.set_exception(Unavailable(f"{self.path.name} is closed"))
         else:

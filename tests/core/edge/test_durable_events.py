@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -79,8 +80,17 @@ async def test_events_are_numbered_and_sent_in_order(bell: Any) -> None:
     }
 
 
-async def test_threads_publish_in_one_order(bell: Any) -> None:
-    """Events of many threads get one number each, and each thread's stay in its order."""
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+async def test_threads_publish_in_one_order(bell: Any, hasty: None) -> None:
+    """Events of many threads get one number each, and each thread's stay in its order; none is passed over."""
     wire = linked(bell)
 
     def publish(first: int) -> None:
@@ -96,6 +106,29 @@ async def test_threads_publish_in_one_order(bell: Any) -> None:
     assert wire.numbers == list(range(1, 601))
     for first in (0, 1000, 2000):
         assert [n for n in got if first <= n < first + 1000] == list(range(first, first + 200))
+
+
+async def test_whoever_is_slow_does_not_change_the_order(bell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event is told of by the journal's thread, in the order of the numbers, however slow the publisher is."""
+    threads: list[str] = []
+    database, kept = bell.runtime.journal._database, bell.runtime.outbox._kept
+    submit = database.submit
+
+    def slow(*arguments: Any) -> Any:
+        future = submit(*arguments)
+        wait([future], 5)
+        return future
+
+    def noted(*arguments: Any) -> None:
+        threads.append(threading.current_thread().name)
+        kept(*arguments)
+
+    monkeypatch.setattr(database, "submit", slow)
+    monkeypatch.setattr(bell.runtime.outbox, "_kept", noted)
+    wire = linked(bell)
+    await ring(bell, *range(10))
+    await heard(wire, 10)
+    assert set(threads) == {"db-journal.db"}
 
 
 async def test_an_event_is_kept_before_it_is_sent(bell: Any) -> None:

@@ -263,6 +263,17 @@ async def test_large_answers_are_kept(till: Any, size: int) -> None:
     assert till.mounted.acts == {"k": 1}
 
 
+async def test_an_answer_that_somebody_removed_is_not_made_up(till: Any) -> None:
+    """Where the file of an answer is gone, the repeat is told so and does not act."""
+    how = {"how": str(keys.BY_REFERENCE + 1)}
+    assert (await till.post("safe", how, key="k")).status == 200
+    for file in till.folder.glob("answers/*"):
+        file.unlink()
+    again = await till.post("safe", how, key="k")
+    assert (again.status, again.json["code"]) == (409, "outcome_unknown")
+    assert till.mounted.acts == {"k": 1}
+
+
 async def test_keys_are_kept_for_a_week(till: Any) -> None:
     """After seven days a key is new again, and what was kept of its answer is gone; not an hour sooner."""
     how = str(keys.BY_REFERENCE + 1)

@@ -74,9 +74,11 @@ class Journal:
                 self._database.set_aside,
             )
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+    def submit(
+        self, work: Callable[[sqlite3.Connection], T], then: Callable[[Future[T]], None] | None = None
+    ) -> Future[T]:
         """Queue work for the file's thread; see ``storage.Database.submit``."""
-        return self._database.submit(work)
+        return self._database.submit(work, then)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work in the file's thread and await its commit."""

@@ -22,6 +22,7 @@ from radical_edge_core.codec import dumps
 from radical_edge_core.crash_points import crash_point
 from radical_edge_core.edge.journal import Journal
 from radical_edge_core.errors import EdgeError, EdgeLost, InvalidRequest, OutcomeUnknown
+from radical_edge_core.jobs.files import write_new
 from radical_edge_core.plugin.call import Act, Adopt, Answer, OperationCall
 from radical_edge_core.state import private_folder
 
@@ -140,14 +141,19 @@ class KeyTable:
     async def _stored(self, row: _Row) -> Answer:
         body = row.answer
         if row.file is not None:
-            body = await asyncio.to_thread((self._journal.folder / "answers" / row.file).read_bytes)
+            path = self._journal.folder / "answers" / row.file
+            try:
+                body = await asyncio.to_thread(path.read_bytes)
+            except FileNotFoundError:
+                raise OutcomeUnknown(
+                    f"this was carried out, and its answer is lost: {path} was removed; look what came of it"
+                ) from None
         return Answer(row.status or 200, body or b"")
 
     def _write_file(self, name: str, body: bytes) -> None:
         folder = private_folder(self._journal.folder / "answers")
         partial = folder / f".{name}"
-        partial.write_bytes(body)
-        partial.chmod(0o600)
+        write_new(partial, body, durable=True)
         crash_point("answer.partial")
         partial.replace(folder / name)
 

@@ -131,8 +131,7 @@ class Outbox:
         self._waiting += 1
         row = (plugin, topic, owner, encoded, once)
         answer: Future[None] = Future()
-        kept = self._journal.submit(lambda db: _insert(db, row))
-        kept.add_done_callback(lambda done: self._kept(done, row, answer))
+        self._journal.submit(lambda db: _insert(db, row), lambda done: self._kept(done, row, answer))
         return answer
 
     def _offer(self, event: Event) -> None:

@@ -28,7 +28,6 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from radical_edge_core.crash_points import crash_point
 from radical_edge_core.jobs.claim import VOID, Claim
 from radical_edge_core.jobs.command import Command
 from radical_edge_core.jobs.files import (
@@ -154,7 +153,6 @@ class JobFolder:
         }
         write_document(path / "spec.json", document, durable=True)
         sync_folder(path.parent)
-        crash_point("job.made")
         return folder
 
     @classmethod
