@@ -8,9 +8,11 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -98,6 +100,18 @@ def chance(tell: Callable[[str], None]) -> random.Random:
     return random.Random(seed)
 
 
+def python_of(user: str) -> list[str]:
+    """Return a Python that a user may run and that has what this one has; skips where there is none."""
+    for program in (sys.executable, shutil.which("python3", path="/usr/local/bin:/usr/bin")):
+        code = f"import site, runpy, sys; site.addsitedir({sysconfig.get_path('purelib')!r}); sys.argv.pop(0)"
+        if program is None:
+            continue
+        probe = ["runuser", "-u", user, "--", program, "-c", f"{code}; import radical_edge_psij, msgspec"]
+        if subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode == 0:
+            return [program, "-c", f"{code}; runpy.run_path(sys.argv[0], run_name='__main__')"]
+    pytest.skip(f"needs a Python that {user} may run, with this one's packages")
+
+
 class EdgeProcess:
     """The plugin in a process of its own."""
 
@@ -105,10 +119,10 @@ class EdgeProcess:
         self, home: Path, config: dict[str, object] | None = None, user: str = "", **environ: str
     ) -> None:
         self.home = home
-        become = ["runuser", "-u", user, "--"] if user else []
+        become = ["runuser", "-u", user, "--", *python_of(user)] if user else [sys.executable]
         with (home / "edge.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*become, sys.executable, HOST, home, json.dumps(config or {})],
+                [*become, HOST, home, json.dumps(config or {})],
                 env={**os.environ, **environ},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -155,8 +169,8 @@ def start_edge(home: Path) -> Iterator[Callable[[], EdgeProcess]]:
     """Start the plugin as a process on this home; killed at the end."""
     made: list[EdgeProcess] = []
 
-    def start(*arguments: object, **environ: str) -> EdgeProcess:
-        made.append(EdgeProcess(home, *arguments, **environ))
+    def start(*arguments: object, at: Path = home, **environ: str) -> EdgeProcess:
+        made.append(EdgeProcess(at, *arguments, **environ))
         return made[-1]
 
     yield start
