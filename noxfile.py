@@ -28,6 +28,7 @@ PLUGINS = sorted(
 DISTRIBUTIONS = [CORE, CLIENT, *PLUGINS]
 SAMPLE = "docs/sample_plugin"
 BENCH_PLUGIN = "benchmarks/plugin"
+PORTAL = "portal"
 TESTS_OF = {
     CORE: "tests/core",
     CLIENT: "tests/client",
@@ -47,7 +48,7 @@ TEST_TOOLS = (
 COVERAGE_FLOOR = 85  # rises with the tests, and never falls
 
 nox.needs_version = ">=2025.2"
-nox.options.sessions = ["lint", "types", "alone", "wheels", "together"]
+nox.options.sessions = ["lint", "types", "alone", "wheels", "together", "portal"]
 
 
 def install(session: nox.Session, *wanted: str) -> None:
@@ -165,6 +166,25 @@ def wheels(session: nox.Session) -> None:
         session.run("python", str(ROOT / "tests" / "installed.py"))
 
 
+@nox.session(reuse_venv=True)
+def portal(session: nox.Session) -> None:
+    """Check, test and build the portal, and use its wheel in a real browser; left out where something is missing."""
+    lacking = [name for name in ("node", "npm", "chromium") if shutil.which(name) is None]
+    if lacking:
+        session.skip(f"not found: {', '.join(lacking)}; Node.js 20.19 or newer and Chromium are needed")
+    with session.chdir(PORTAL):
+        session.run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", external=True, silent=True)
+        session.run("npm", "run", "check", external=True)
+        session.run("npm", "test", external=True)
+    target = ROOT / ".nox" / "dist-portal"
+    shutil.rmtree(target, ignore_errors=True)
+    install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS, "hatchling", "mypy", "playwright")
+    session.run("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(target), f"./{PORTAL}")
+    session.install("-q", "--no-deps", "--force-reinstall", *map(str, target.glob("*.whl")))
+    session.run("mypy", f"{PORTAL}/hatch_build.py", f"{PORTAL}/python")
+    session.run("pytest", "tests/portal", *session.posargs)
+
+
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure the proxy beside the ceiling, with the console scripts as they are installed."""
@@ -182,7 +202,18 @@ def changelog(session: nox.Session) -> None:
 @nox.session(default=False)
 def pins(session: nox.Session) -> None:
     """Write ``constraints.txt`` anew: the newest versions that work together, and no addresses."""
-    tools = ("codespell", "coverage", "mypy", "nox", "pip", "py-spy", "ruff", "towncrier")
+    tools = (
+        "codespell",
+        "coverage",
+        "hatchling",
+        "mypy",
+        "nox",
+        "pip",
+        "playwright",
+        "py-spy",
+        "ruff",
+        "towncrier",
+    )
     session.install("-q", "--upgrade", *editable(*DISTRIBUTIONS), *TEST_TOOLS, *tools)
     frozen = session.run("pip", "freeze", "--exclude-editable", silent=True)
     lines = [line for line in str(frozen).splitlines() if "==" in line]

@@ -146,10 +146,17 @@ class Desk(PluginSession):
     ) -> Echo:
         """Take one of everything and give it back."""
         given = {
-            "text": text, "whole": whole, "number": number, "yes": yes, "kind": kind, "words": list(words),
-            "point": point and attrs.asdict(point), "points": [attrs.asdict(each) for each in points],
-            "names": dict(names or {}), "either": either,
-        }  # fmt: skip
+            "text": text,
+            "whole": whole,
+            "number": number,
+            "yes": yes,
+            "kind": kind,
+            "words": list(words),
+            "point": point and attrs.asdict(point),
+            "points": [attrs.asdict(each) for each in points],
+            "names": dict(names or {}),
+            "either": either,
+        }
         return Echo(given=given)
 
 
@@ -203,30 +210,73 @@ class Studio(Plugin):
     def views(self) -> Mapping[str, object]:
         tones = {"RUNNING": "run", "DONE": "ok", "DROPPED": "warn", "FAILED": "bad"}
         take = {
-            "title": "Take", "key": "/id", "label": "/name", "list": "takes", "items": "/takes", "get": "take",
+            "title": "Take",
+            "key": "/id",
+            "label": "/name",
+            "list": "takes",
+            "items": "/takes",
+            "get": "take",
             "live": {"topic": "take", "merge": "key"},
             "state": {"field": "/state", "tone": tones, "final": ["DONE", "DROPPED", "FAILED"]},
             "timeline": [{"label": "Began", "field": "/began_at"}, {"label": "Ended", "field": "/ended_at"}],
-            "actions": [{"operation": "drop", "args": {"id": "/id"}, "when": {"field": "/state", "in": ["RUNNING"]}, "bulk": True}],
+            "actions": [
+                {
+                    "operation": "drop",
+                    "args": {"id": "/id"},
+                    "when": {"field": "/state", "in": ["RUNNING"]},
+                    "bulk": True,
+                }
+            ],
             "logs": [{"title": "sound", "operation": "sound", "args": {"id": "/id"}, "offset": "offset"}],
-        }  # fmt: skip
+        }
         columns = [
-            {"field": "/id", "label": "Take", "format": "code", "priority": 1}, {"field": "/state", "priority": 1},
-            {"field": "/name", "priority": 2}, {"field": "/note", "priority": 5},
+            {"field": "/id", "label": "Take", "format": "code", "priority": 1},
+            {"field": "/state", "priority": 1},
+            {"field": "/name", "priority": 2},
+            {"field": "/note", "priority": 5},
             {"field": "/began_at", "label": "Began", "format": "time", "priority": 3},
-        ]  # fmt: skip
+        ]
         return {
-            "resources": {"take": take, "row": {**take, "title": "Row", "list": "many", "actions": [], "logs": []}},
+            "resources": {
+                "take": take,
+                "row": {**take, "title": "Row", "list": "many", "actions": [], "logs": []},
+            },
             "streams": {"level": {"topic": "level", "time": "/t"}},
             "views": [
                 {"id": "takes", "kind": "table", "title": "Takes", "resource": "take", "columns": columns},
                 {"id": "begin", "kind": "form", "title": "Begin", "operation": "begin"},
                 {"id": "features", "kind": "form", "title": "Features", "operation": "features"},
                 {"id": "many", "kind": "table", "title": "Many", "resource": "row", "columns": columns},
-                {"id": "level", "kind": "plot", "title": "Level", "stream": "level", "unit": "percent", "summary": True, "series": [{"field": "/level", "label": "Level"}]},
-                {"id": "channels", "kind": "plot", "title": "Channels", "stream": "level", "unit": "percent", "each": "/channels", "series": [{"field": "/level", "label": "/name"}]},
-                {"id": "rooms", "kind": "gauge", "title": "Rooms", "operation": "capacity", "each": "/rooms", "label": "/name", "used": "/used", "of": "/of", "unit": "count"},
+                {
+                    "id": "level",
+                    "kind": "plot",
+                    "title": "Level",
+                    "stream": "level",
+                    "unit": "percent",
+                    "summary": True,
+                    "series": [{"field": "/level", "label": "Level"}],
+                },
+                {
+                    "id": "channels",
+                    "kind": "plot",
+                    "title": "Channels",
+                    "stream": "level",
+                    "unit": "percent",
+                    "each": "/channels",
+                    "series": [{"field": "/level", "label": "/name"}],
+                },
+                {
+                    "id": "rooms",
+                    "kind": "gauge",
+                    "title": "Rooms",
+                    "operation": "capacity",
+                    "each": "/rooms",
+                    "label": "/name",
+                    "used": "/used",
+                    "of": "/of",
+                    "unit": "count",
+                },
                 {"id": "about", "kind": "facts", "title": "About", "operation": "capacity", "at": "/about"},
                 {"id": "odd", "kind": "hologram", "title": "Odd"},
             ],
-        }  # fmt: skip
+        }

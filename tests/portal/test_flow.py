@@ -252,6 +252,6 @@ def test_x2_a_strangers_plugin_is_there_in_full(browser: Any) -> None:
     page = browser.go("/ui/e/hpc/studio")
     expect(page.get_by_text("somebodys-studio")).to_be_visible()
     tabs = page.get_by_role("navigation", name="Views").get_by_role("link")
-    assert tabs.all_inner_texts() == ["Takes", "Begin", "Features", "Many", "Overview", "Odd", "Operations"]
+    expect(tabs).to_have_text(["Takes", "Begin", "Features", "Many", "Overview", "Odd", "Operations"])
     page = browser.go("/ui/activity")
     expect(page.get_by_role("table", name="Activity")).to_be_visible()

@@ -28,6 +28,7 @@ def front_page(version: str) -> str:
         f"<p>The bridge is running (version {html.escape(version)}). Its web portal is not installed here.</p>"
         "<p>To have it, install the portal into the bridge's environment and start the bridge again:</p>"
         "<pre>pip install radical-edge-portal</pre>"
+        "<p>Installed from a source tree, it needs Node.js 20.19 or newer with npm, which builds its pages.</p>"
         "<p>Everything works without it, too:</p>"
         "<pre>radical-edge edges\nradical-edge plugins EDGE</pre>"
         '<p>The API is described at <a href="docs">docs</a> and <a href="openapi.json">openapi.json</a>.</p>',
