@@ -36,6 +36,9 @@ async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
         await on_slurm.told(job_id, ["QUEUED", "ACTIVE", state])
     status = await on_slurm.status(good)
     assert (status["stdout"], status["stderr"]) == ("out\n", "err\n")
+    assert (
+        on_slurm.cluster.run("squeue", "-h", "-t", "all", "-j", status["native_id"], "-o", "%l") == "5:00"
+    )  # debug's
     name, comment = on_slurm.cluster.run(
         "sacct", "-XnP", "-j", status["native_id"], "-o", "JobName,Comment"
     ).split("|")
@@ -192,6 +195,7 @@ async def test_a_cancel_from_outside(on_slurm) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_the_time_limit(on_slurm) -> None:
     """Dies on TERM, cleans up, ignores it: FAILED, and the message says why."""
     scripts = [
@@ -309,3 +313,22 @@ async def test_psij_neither_polls_nor_calls_back(on_slurm, home: Path, monkeypat
     took = time.monotonic() - began
     assert not [name for name in seen if "poll" in name.lower()], seen
     assert 1 <= len(calls.read_text().splitlines()) <= took / 2.0 + 2
+
+
+async def test_how_soon_changes_are_told(make_slurm_host, home: Path) -> None:
+    """What the folder knows within 3 s; what only the scheduler knows within an interval and 3 s."""
+    on_slurm = await make_slurm_host(interval_s=10, margin_s=5)
+    job_id = await on_slurm.submit("until [ -e go ]; do sleep 0.02; done; date +%s.%N", directory=str(home))
+    status = await on_slurm.until(job_id, lambda status: status["state"] == "ACTIVE")
+    assert time.time() - status["started_at"] < 3
+    (home / "go").touch()
+    await on_slurm.told(job_id, ["QUEUED", "ACTIVE", "COMPLETED"])
+    status = await on_slurm.status(job_id)
+    assert time.time() - float(status["stdout"]) < 3
+    held = await on_slurm.submit("true", attributes={"slurm.hold": True})
+    status = await on_slurm.until(held, lambda status: status["reason"])
+    on_slurm.cluster.run("scancel", status["native_id"])
+    began = time.monotonic()
+    status = await on_slurm.ended(held)
+    assert (status["state"], status["started_at"]) == ("CANCELED", None)
+    assert time.monotonic() - began < 13

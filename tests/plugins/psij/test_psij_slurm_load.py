@@ -43,6 +43,7 @@ async def _burst(host, jobs: int, clients: int) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("number", "callers"), [(20, 50), pytest.param(500, 1000, marks=pytest.mark.slow)], ids=["few", "many"]
 )
@@ -64,7 +65,7 @@ async def test_a_burst_of_jobs(
 
     askers = [asyncio.create_task(nosy()) for _ in range(callers // 10)]
     jobs = await submitting
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(400):
         while len(over()) < number:  # noqa: ASYNC110 - it is told by a file
             await asyncio.sleep(0.2)
     for asker in askers:

@@ -37,6 +37,7 @@ from radical_edge_psij.views import views
 
 PRUNE_S = 3600.0
 _STOP_S = 5.0
+_SCHEDULER_S = 45.0  # it has a patience of its own between TERM and KILL
 _DAY_S = 86_400.0
 _MIB = 1024 * 1024
 
@@ -156,7 +157,10 @@ class PsijPlugin(Plugin):
         """End every job, and wait until all are over."""
         for job in self.table.unfinished():
             await self.cancel(job)
-        async with asyncio.timeout(self.config.cancel_grace_s + 10):
+        patience = self.config.cancel_grace_s + 10
+        if any(job.origin.executor != LOCAL for job in self.table.unfinished()):
+            patience += self.config.interval_s + _SCHEDULER_S
+        async with asyncio.timeout(patience):
             await self.collector.wait_for(lambda: not self.table.unsettled())
 
     @property

@@ -134,21 +134,21 @@ class Submissions:
         while True:
             undecided = [job for job in self._table.unfinished() if job.native_id is None]
             busy = set(self._running.values())
-            for job in undecided:
-                if job.origin in busy:
-                    continue
-                try:
-                    await self.resume(job)
-                except (NotSubmitted, Undecided) as error:
-                    log.info("job %s: %s", job.id, error.detail)
-                except EdgeError as error:
-                    log.warning("job %s is refused: %s", job.id, error.detail)
-                except Exception:  # isolation point: one job's trouble must not hold up the others
-                    log.exception("job %s can't be carried through now", job.id)
+            await asyncio.gather(*(self._carry(job) for job in undecided if job.origin not in busy))
             self._again.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CARRY_S if undecided else None):
                     await self._again.wait()
+
+    async def _carry(self, job: Job) -> None:
+        try:
+            await self.resume(job)
+        except (NotSubmitted, Undecided) as error:
+            log.info("job %s: %s", job.id, error.detail)
+        except EdgeError as error:
+            log.warning("job %s is refused: %s", job.id, error.detail)
+        except Exception:  # isolation point: one job's trouble must not hold up the others
+            log.exception("job %s can't be carried through now", job.id)
 
     def being_started(self) -> set[str]:
         """Return the names of the edges that jobs are just being submitted for."""
@@ -179,8 +179,9 @@ class Submissions:
         self._table.add(job)
         try:
             await self._hand_over(job)
-        except Undecided:
+        except Undecided as error:
             self._again.set()
+            error.data["job_id"] = job.id
             raise
         except EdgeError:
             if not await self._drop(job):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from attrs import define
 
+from radical_edge_core.errors import EdgeError
 from radical_edge_core.jobs.claim import VOID, Claim
 from radical_edge_core.jobs.environment import clean_environment
 from radical_edge_core.jobs.folder import JobFolder
@@ -38,6 +39,7 @@ from radical_edge_psij.executors.verdict import Evidence, judge, wants_word
 from radical_edge_psij.models import JobSpec
 
 log = logging.getLogger(__name__)
+UNBEGUN_S = 1.0
 LOOK_S = 1.0  # between two looks at the folders of one scheduler's jobs: they lie on a shared file system
 
 
@@ -112,7 +114,12 @@ class BatchExecutor:
     def submit(self, folder: JobFolder, spec: JobSpec) -> str:
         """Hand a job over, unless it was; return the scheduler's id for it."""
         with held(self._lock_file(folder), self.settings.lock_s, self._stopping) as lock:
-            native_id = self._earlier(folder, spec) or self._hand_over(folder, spec, lock)
+            try:
+                native_id = self._earlier(folder, spec) or self._hand_over(folder, spec, lock)
+            except EdgeError as error:
+                if not isinstance(error, Undecided):
+                    self._lock_file(folder).unlink(missing_ok=True)
+                raise
             self._lock_file(folder).unlink(missing_ok=True)
             return native_id
 
@@ -319,7 +326,8 @@ class BatchExecutor:
         now = time.monotonic()
         if kept.over_since is None:
             kept.over_since = now
-        patience = self.settings.margin_s + (self.patience.kill_wait_s() if began else 0.0)
+        # One that never began is withdrawn, which no shim can miss: there is little to wait for.
+        patience = self.settings.margin_s + self.patience.kill_wait_s() if began else UNBEGUN_S
         return now - kept.over_since >= patience
 
     def _forget(self, living: set[str]) -> None:

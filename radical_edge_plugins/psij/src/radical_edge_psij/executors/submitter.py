@@ -96,9 +96,9 @@ class _Call:
         (work / "pre_launch").write_text(_TRAP, encoding="utf-8")
         self._correct(executor, work)
         program, *arguments = request["command"]
-        attributes = library.JobAttributes(**(
-            {"duration": timedelta(seconds=request["duration_s"])} if request["duration_s"] else {}
-        ))  # fmt: skip
+        attributes = library.JobAttributes()
+        # PSI/J's own default would be ten minutes, whatever the queue's is.
+        attributes.duration = timedelta(seconds=request["duration_s"]) if request["duration_s"] else None
         resources = library.ResourceSpecV1(**request["resources"]) if request["resources"] else None
         spec = library.JobSpec(
             executable=program,
