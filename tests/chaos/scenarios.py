@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import aiohttp
+
 from radical_edge_core.errors import OutcomeUnknown
 from radical_edge_core.link.frames import FrameType, encode
 from radical_edge_core.link.heads import Welcome
 from radical_edge_core.link.notes import Event, EventAck, decode_note, encode_note
+from radical_edge_core.testing.api import Api
 from radical_edge_core.testing.byte_peer import BytePeer, PeerClosed, byte_peer, hello_of
 from radical_edge_core.testing.tally import Tally
 from radical_edge_core.testing.waiting import wait_until
@@ -88,6 +91,32 @@ async def jobs(lab: Lab, steps: Sequence[tuple[str, str]], tally: Tally) -> int:
 
         await wait_until(over, DEADLINE_S)
     assert lab.acts() == Counter(dict.fromkeys(ids, 1))
+    return count
+
+
+async def uploads(lab: Lab, steps: Sequence[tuple[str, str]], tally: Tally) -> int:
+    """Let an edge die at each step while files are uploaded; each is there as a whole or not at all."""
+    async with lab.client() as client, Api(lab.bridge.url, lab.bridge.token) as api:
+        staging = await lab.plugin(client, "staging", name="callers")
+
+        async def upload(number: int) -> None:
+            target, content = lab.folder / f"file-{number}", b"%08d" % number * 8192
+            path = f"/hpc/staging/file/{staging.sid}?path={target}&overwrite=true"
+
+            async def taken() -> bool:
+                try:
+                    answer = await api.call("PUT", path, body=content)
+                except aiohttp.ClientError:
+                    return False
+                assert answer.status in {201, 502, 503, 504}, answer
+                return answer.status == 201
+
+            await wait_until(taken, DEADLINE_S)
+            assert target.read_bytes() == content
+
+        count = await busy(upload, 3, through(lab, steps, tally))
+    for path in lab.folder.glob("file-*"):
+        assert path.read_bytes() == b"%08d" % int(path.name.partition("-")[2]) * 8192, path
     return count
 
 

@@ -12,7 +12,7 @@ from kit.stand import Stand
 from radical_edge_core.testing.tally import Tally
 
 from .lab import LONG, Lab, busy, seeds
-from .scenarios import Callers, acknowledged, check, deeds, jobs
+from .scenarios import Callers, acknowledged, check, deeds, jobs, uploads
 
 TIMES = 5
 # At which passages: the first one, and some later ones.
@@ -20,6 +20,7 @@ PASSAGES = (1, 2, 3, 1, 5)
 RANDOM = 200 if LONG else 20
 EDGE = ("key.begun", "session.saved", "key.acted", "answer.partial", "key.kept", "event.kept", "event.sent")
 BRIDGE = ("log.inserted", "log.committed", "log.told")
+FILES = ("upload.partial", "upload.named")
 JOBS = ("job.made", "job.handed_over", "document.partial")
 
 
@@ -77,6 +78,15 @@ async def test_an_edge_that_dies_at_any_moment(stand: Stand, how: str, tally: Ta
         count = await busy(getattr(callers, how), 4, kills())
         await check(lab, acts, callers)
     print(f"{count} calls, {len(lab.acts())} deeds, {tally}")
+
+
+@pytest.mark.timeout(2 * 60)
+@pytest.mark.parametrize("seed", seeds(1))
+async def test_files_are_whole_or_absent(stand: Stand, seed: int, tally: Tally) -> None:
+    """However an edge dies as an upload gets its name, the name stands for the whole file, and a repeat helps."""
+    count = await uploads(Lab(stand, "staging"), plan("edge", FILES, random.Random(seed)), tally)
+    assert tally.faults == Counter(dict.fromkeys(FILES, TIMES))
+    print(f"{count} files, {tally}")
 
 
 @pytest.mark.timeout(4 * 60)
