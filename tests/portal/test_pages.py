@@ -60,6 +60,18 @@ def test_behind_a_proxy_the_pages_know_their_prefix(stand: Stand) -> None:
     assert b'<base href="/" />' in ask(url, "/", X_Forwarded_Prefix='/"><script>').body
 
 
+def test_without_built_pages_the_bridge_keeps_its_own(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """It is a warning that says what to do, and no failure."""
+    from radical_edge_core.hooks.bridge import BridgeContext
+    from radical_edge_portal import hooks
+
+    monkeypatch.setattr(radical_edge_portal, "files", lambda _name: tmp_path)
+    assert hooks.bridge_routes(BridgeContext(url="", state_dir=tmp_path)) is None
+    assert "install Node.js >= 20.19" in caplog.text
+
+
 def first_load() -> list[Path]:
     """The scripts that the page names, and what they import at once."""
     index = (STATIC / "index.html").read_text(encoding="utf-8")
