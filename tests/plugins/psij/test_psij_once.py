@@ -15,6 +15,8 @@ import pytest
 
 from radical_edge_core.jobs.folder import JobFolder
 
+pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
+
 # What `sbatch` is told to do, by files in its folder; everything else is the real one's.
 SBATCH = r"""#!/bin/bash
 here={here}

@@ -63,6 +63,8 @@ async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
         ({"slurm.time": "soon"}, "Invalid --time specification"),
     ],
 )
+
+pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
 async def test_refusals_reach_the_caller(on_slurm, attributes: dict, said: str) -> None:
     """In the scheduler's own words, as 422; nothing is left."""
     status, answer = await on_slurm.try_to_submit(attributes=attributes)
