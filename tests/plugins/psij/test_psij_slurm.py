@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
+
 CLEAN_UP = "trap 'echo tidy; exit 5' TERM; echo up; i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"
 IGNORE = "trap '' TERM; echo up; i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"
 DIE = "echo up; sleep 60"
@@ -63,8 +65,6 @@ async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
         ({"slurm.time": "soon"}, "Invalid --time specification"),
     ],
 )
-
-pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
 async def test_refusals_reach_the_caller(on_slurm, attributes: dict, said: str) -> None:
     """In the scheduler's own words, as 422; nothing is left."""
     status, answer = await on_slurm.try_to_submit(attributes=attributes)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
+
 FINAL = {"COMPLETED", "FAILED", "CANCELED"}
 
 
@@ -47,8 +49,6 @@ async def _burst(host, jobs: int, clients: int) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "callers"), [(20, 50), pytest.param(500, 1000, marks=pytest.mark.slow)], ids=["few", "many"]
 )
-
-pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
 async def test_a_burst_of_jobs(
     make_slurm_host, count_calls, number: int, callers: int, tell, request
 ) -> None:
