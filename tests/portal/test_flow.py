@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
 from kit.hosts import Bridge
+from kit.stand import Stand
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -255,3 +258,22 @@ def test_x2_a_strangers_plugin_is_there_in_full(browser: Any) -> None:
     expect(tabs).to_have_text(["Takes", "Begin", "Features", "Many", "Overview", "Odd", "Operations"])
     page = browser.go("/ui/activity")
     expect(page.get_by_role("table", name="Activity")).to_be_visible()
+
+
+def test_f8_the_same_call_from_a_terminal_and_from_python(
+    browser: Any, bridge: Bridge, shared_stand: Stand
+) -> None:
+    """F8: both copies run as they are, with the token from the environment and never in the text."""
+    page = browser.go("/ui/e/hpc/studio/begin")
+    page.get_by_label("Name").fill("it's copied")
+    page.get_by_text("The same from a terminal or from Python").click()
+    copies = page.locator("details .command pre").all_inner_texts()
+    assert len(copies) == 2
+    environ = shared_stand.environ | {"RADICAL_BRIDGE_TOKEN": bridge.token}
+    for text, program in zip(copies, (("bash", "-euc"), (sys.executable, "-c")), strict=True):
+        assert bridge.token not in text
+        done = subprocess.run((*program, text), env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{text}\n{done.stderr}"
+    sid = bridge.session("hpc", "studio", name="portal")
+    names = [take["name"] for take in bridge.get(f"/hpc/studio/takes/{sid}")["takes"]]
+    assert names.count("it's copied") == 2

@@ -34,7 +34,8 @@ export default function Activity(): ReactNode {
   const described = useQueries({ queries: plugins.map(({ place, announced }) => descriptionQuery(place, announced)) });
   const sources: Source[] = described.flatMap((found, index) =>
     Object.entries(found.data?.description.resources ?? {})
-      .filter(([, resource]) => found.data?.description.operations[resource.list]?.effect === "read")
+      // What has a course in time is activity; nodes and allocations are not.
+      .filter(([, resource]) => resource.timeline?.length && found.data?.description.operations[resource.list]?.effect === "read")
       .map(([name, resource]) => ({ place: plugins[index]?.place as Place, description: found.data?.description as Description, name, resource })),
   );
   const lists = useQueries({ queries: sources.map(({ place, description, resource }) => itemsQuery(place, description, resource)) });
@@ -100,7 +101,7 @@ function rowOf({ place, description, name, resource }: Source, item: unknown): R
     edge: place.edge,
     kind: `${description.plugin.title} › ${resource.title}`,
     time: begun,
-    to: itemPath(place, name, id),
+    to: resource.get ? itemPath(place, name, id) : `/ui/e/${encodeURIComponent(place.edge)}/${encodeURIComponent(place.plugin)}`,
   };
 }
 
