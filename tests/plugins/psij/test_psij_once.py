@@ -340,7 +340,7 @@ def test_a_stalled_controller_and_a_killed_sbatch(restarted, controller, home, r
 def test_the_crash_points(restarted, home, runs, point: str) -> None:
     """Each of them, with a client that asks again."""
     died = 0
-    for index in range(int(os.environ.get("RADICAL_EDGE_TEST_CRASHES", "2"))):
+    for index in range(int(os.environ.get("RADICAL_EDGE_TEST_CRASHES", "5"))):
         key = f"k{index}"
         restarted.start(RADICAL_EDGE_CRASH_POINT=f"{point}:{index + 1}")
         for number in range(index + 1):
@@ -359,7 +359,7 @@ def test_the_crash_points(restarted, home, runs, point: str) -> None:
 def test_random_kills(restarted, home, runs, chance, tell, slurm) -> None:
     """At any moment of a submission, the edge alone or with all that it started."""
     kills = 0
-    number = int(os.environ.get("RADICAL_EDGE_TEST_KILLS", "8"))
+    number = int(os.environ.get("RADICAL_EDGE_TEST_KILLS", "20"))
     keys = [f"k{index}" for index in range(number)]
     for key in keys:
         restarted.start()
