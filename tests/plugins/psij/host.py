@@ -75,7 +75,8 @@ class Host:
 
     def events(self, job_id: str | None = None) -> list[dict]:
         """All events so far, of every process that had this home."""
-        lines = self.events_file.read_text().splitlines() if self.events_file.exists() else []
+        text = self.events_file.read_text() if self.events_file.exists() else ""
+        lines = text[: text.rfind("\n") + 1].splitlines()  # the last one may just be being written
         found = [json.loads(line) for line in lines]
         return [event for event in found if job_id in {None, event["job_id"]}]
 
