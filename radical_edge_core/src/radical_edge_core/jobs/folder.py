@@ -20,6 +20,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -42,6 +43,7 @@ from radical_edge_core.jobs.process import boot_clock, boot_id
 
 STREAMS = ("stdout", "stderr")
 _EXIT_ROOM = 1024  # as much as the shim writes
+_ASKING: Final = threading.Lock()  # impatient callers ask at once, from several threads
 _CANCEL_ROOM = 512
 _VERSION = 1
 
@@ -256,10 +258,11 @@ class JobFolder:
 
     def ask_to_cancel(self) -> None:
         """Write the wish to end the job down; it holds whoever carries it out, and is written once."""
-        if not self.cancel_asked():
-            wish = {"asked_at": time.time(), "boot_id": boot_id(), "clock": boot_clock()}
-            fill_document(self.path / "cancel.part", wish, _CANCEL_ROOM)
-            (self.path / "cancel.part").rename(self.path / "cancel.json")
+        with _ASKING:
+            if not self.cancel_asked():
+                wish = {"asked_at": time.time(), "boot_id": boot_id(), "clock": boot_clock()}
+                fill_document(self.path / "cancel.part", wish, _CANCEL_ROOM)
+                (self.path / "cancel.part").rename(self.path / "cancel.json")
 
     def note_cancel(self, **more: object) -> None:
         """Add to the wish what was done about it."""
