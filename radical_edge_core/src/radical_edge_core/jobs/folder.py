@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from attrs import field, frozen
 
