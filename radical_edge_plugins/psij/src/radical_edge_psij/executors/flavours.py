@@ -45,7 +45,11 @@ FLAVOURS: tuple[Flavour, ...] = (
     Flavour(executor="slurm", scheduler="slurm", programs=("sbatch", "squeue", "scancel"), options=slurm_options),
     Flavour(executor="pbs", scheduler="pbs", programs=("qsub", "qstat", "qdel"), options=pbs_options),
     Flavour(executor="pbs_classic", scheduler="pbs", programs=("qsub", "qstat", "qdel"), options=pbs_options),
-    Flavour(executor="lsf", scheduler="lsf", programs=("bsub", "bjobs", "bkill"), options=lsf_options),
+    # PSI/J can't write an LSF script without a duration; this is the one that it takes where nothing is said.
+    Flavour(
+        executor="lsf", scheduler="lsf", programs=("bsub", "bjobs", "bkill"), options=lsf_options,
+        default_duration_s=600.0,
+    ),
 )  # fmt: skip
 
 
