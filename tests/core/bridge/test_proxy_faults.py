@@ -243,24 +243,57 @@ async def test_a_bridge_that_stops_tells_those_that_wait(bridge: RunningBridge, 
 # --- bounds -----------------------------------------------------------------------------------------
 
 
-async def test_more_calls_than_an_edge_takes_are_503(home: Path, far: Any) -> None:
-    """Calls under way at one edge have a bound; the next is told to come back, and nobody else is disturbed."""
+async def test_more_calls_than_an_edge_takes_wait_for_each_other(home: Path, far: Any) -> None:
+    """Calls under way at one edge have a bound; the next waits, is told to come back, or has its turn."""
     async with running_bridge(home, max_streams=3) as bridge, running_application(bridge, far):
         calls = [asyncio.create_task(bridge.api.get("/here/p/wait")) for _ in range(3)]
         await wait_until(lambda: far.begun["wait"] == 3)
-        answer = await bridge.api.get("/here/p/short")
+        answer = await bridge.api.get("/here/p/short", prefer="wait=0.1")
         assert (answer.status, answer.code) == (503, "overloaded")
         assert answer.headers["retry-after"]
+        later = [asyncio.create_task(bridge.api.get("/here/p/short")) for _ in range(20)]
+        await wait_until(lambda: bridge.bridge.registry.parked == 20)
+        later.pop(0).cancel()  # its turn goes to the next
         far.gate.set()
-        assert [(await call).status for call in calls] == [200] * 3
+        assert [(await call).status for call in [*calls, *later]] == [200] * 22
         assert (await bridge.api.get("/here/p/short")).status == 200
+
+
+async def test_more_calls_at_an_edges_return_than_it_takes_are_all_answered(home: Path, far: Any) -> None:
+    """The link carries so many calls at once; the others that waited for it go on waiting, in the order they came."""
+    async with running_bridge(home, max_streams=3) as bridge:
+        async with running_application(bridge, far):
+            pass
+        calls = [asyncio.create_task(bridge.api.get("/here/p/short")) for _ in range(50)]
+        await wait_until(lambda: bridge.bridge.registry.parked == 50)
+        async with running_application(bridge, far):
+            async with asyncio.timeout(5):
+                assert {(await call).status for call in calls} == {200}
+        assert far.begun["short"] == 50
+
+
+async def test_parked_calls_have_a_bound_of_bytes(
+    bridge: RunningBridge, far: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bodies that wait count with what may have come of them."""
+    monkeypatch.setattr("radical_edge_core.bridge.parking.MAX_PARKED_BYTES", 100_000)
+    async with running_application(bridge, far):
+        pass
+    first = asyncio.create_task(bridge.api.call("POST", "/here/p/mirror", body=bytes(60_000)))
+    await wait_until(lambda: bridge.bridge.registry.parked == 1)
+    answer = await bridge.api.call("POST", "/here/p/mirror", body=bytes(60_000))
+    assert (answer.status, answer.code) == (503, "overloaded")
+    second = asyncio.create_task(bridge.api.call("POST", "/here/p/mirror", body=bytes(30_000)))
+    await wait_until(lambda: bridge.bridge.registry.parked == 2)
+    async with running_application(bridge, far):
+        assert [len((await call).body) for call in (first, second)] == [60_000, 30_000]
 
 
 async def test_more_parked_calls_than_the_bridge_keeps_are_503(
     bridge: RunningBridge, far: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parked calls have a bound, too."""
-    monkeypatch.setattr("radical_edge_core.bridge.registry.MAX_PARKED", 2)
+    monkeypatch.setattr("radical_edge_core.bridge.parking.MAX_PARKED", 2)
     async with running_application(bridge, far):
         pass
     calls = [asyncio.create_task(bridge.api.get("/here/p/short")) for _ in range(2)]

@@ -33,7 +33,9 @@ class BridgeConfig:
     window_kib: int = setting(
         256, help="credit of one stream, KiB; larger for long distances, at most 4096", least=64, most=4096
     )
-    max_streams: int = setting(4096, help="calls under way per edge; more are answered 503", least=1)
+    max_streams: int = setting(
+        4096, help="calls under way per edge; more wait for one of them to end", least=1
+    )
     keep_events: int = setting(100_000, help="events kept for listeners that come back", least=1)
     keep_events_h: float = setting(168.0, help="hours that events are kept", least=0)
     drain_s: float = setting(30.0, help="seconds that running calls get when the bridge stops", least=0)

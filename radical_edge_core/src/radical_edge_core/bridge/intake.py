@@ -22,14 +22,21 @@ class Intake:
 
     Bytes are taken from the server one message at a time and only when wanted, so that the caller's own socket is
     what holds back an upload that the edge can't take yet.
+
+    Args:
+        receive: The server's.
+        empty: Whether the request has no body.
+
+    Attributes:
+        ended: Whether nothing of the body is left to be read.
     """
 
     __slots__ = ("_kept", "_receive", "ended")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, *, empty: bool = False) -> None:
         self._receive = receive
-        self._kept: deque[Message] = deque()
-        self.ended = False
+        self._kept: deque[Message] | None = None  # few callers need one
+        self.ended = empty
 
     async def next(self) -> bytes:
         """
@@ -60,10 +67,22 @@ class Intake:
         ``look_ahead`` bytes nothing can be known of the caller until the body moves on.
         """
         while True:
-            if sum(len(message.get("body", b"")) for message in self._kept) >= look_ahead:
+            if self._kept and sum(len(message.get("body", b"")) for message in self._kept) >= look_ahead:
                 await asyncio.get_running_loop().create_future()
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 return
             if not self.ended:
+                if self._kept is None:
+                    self._kept = deque()
                 self._kept.append(message)
+
+    async def no_longer_wanted(self) -> None:
+        """
+        Wait for as long as the caller does, while its call waits for an edge.
+
+        Raises:
+            CallerLeft: It went away.
+        """
+        await self.left(LOOK_AHEAD_PARKED)
+        raise CallerLeft

@@ -19,7 +19,7 @@ from attrs import define
 
 from radical_edge_core.bridge.auth.door import Identity
 from radical_edge_core.bridge.headers import NOSNIFF, RequestHeaders, sort_request, sort_response
-from radical_edge_core.bridge.intake import LOOK_AHEAD_PARKED, CallerLeft, Intake
+from radical_edge_core.bridge.intake import CallerLeft, Intake
 from radical_edge_core.bridge.registry import Registry
 from radical_edge_core.errors import (
     DeadlineExceeded,
@@ -90,7 +90,8 @@ class Proxy:
                 )
             if not reaches(identity.scopes, passage.edge, passage.plugin):
                 raise Forbidden(f"this token reaches nothing at {passage.edge}/{passage.plugin}")
-            await self._forward(scope, Intake(receive), send, headers, identity, path, passage)
+            intake = Intake(receive, empty=headers.content_length == 0)
+            await self._forward(scope, intake, send, headers, identity, path, passage)
         except EdgeError as exc:
             await send_problem(send, exc, passage)
         except CallerLeft:
@@ -111,17 +112,13 @@ class Proxy:
         path: bytes,
         passage: Passage,
     ) -> None:
-        body, more = b"", False
-        if headers.content_length != 0:
-            if headers.content_length is not None and headers.content_length <= PIECE:
-                body = await intake.collect()
-            else:
-                more = True
-        link, wait_s = self._registry.live(passage.edge), headers.wait_s
-        if link is None:
-            since = time.monotonic()
-            link = await self._park(intake, passage.edge, WAIT_S if wait_s is None else wait_s)
-            wait_s = None if wait_s is None else max(0.0, wait_s - time.monotonic() + since)
+        began, edge, body, more = time.monotonic(), passage.edge, b"", headers.content_length != 0
+        link = self._registry.live(edge) or await self._wait(intake, headers, edge, began)
+        if more and headers.content_length is not None and headers.content_length <= PIECE:
+            body, more = await intake.collect(), False
+            # The link may have gone meanwhile.
+            link = self._registry.live(edge) or await self._wait(intake, headers, edge, began)
+        wait_s = None if headers.wait_s is None else max(0.0, headers.wait_s - time.monotonic() + began)
         head = RequestHead(
             method=scope["method"],
             path=path,
@@ -139,19 +136,17 @@ class Proxy:
         finally:
             visit.end()
 
-    async def _park(self, intake: Intake, edge: str, wait_s: float) -> Connection:
-        """Wait for an edge that is away, unless the caller leaves first."""
-        waiting = asyncio.ensure_future(self._registry.link(edge, wait_s))
-        leaving = asyncio.ensure_future(intake.left(LOOK_AHEAD_PARKED))
-        try:
-            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if leaving.done():
-                raise CallerLeft
-            return waiting.result()
-        finally:
-            waiting.cancel()
-            leaving.cancel()
-            await asyncio.gather(waiting, leaving, return_exceptions=True)
+    def _wait(
+        self, intake: Intake, headers: RequestHeaders, edge: str, began: float
+    ) -> Awaitable[Connection]:
+        """Wait for an edge that is away, unless the caller leaves first; its body stays with it meanwhile."""
+        wait_s = WAIT_S if headers.wait_s is None else headers.wait_s
+        return self._registry.link(
+            edge,
+            max(0.0, began + wait_s - time.monotonic()),
+            meanwhile=intake.no_longer_wanted,
+            body=headers.content_length,
+        )
 
 
 class _Visit:

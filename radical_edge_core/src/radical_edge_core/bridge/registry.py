@@ -1,26 +1,27 @@
 """
 Which edges there are, which have a live link, and the calls that wait for one.
 
-A call for an enrolled edge that is away is parked: it waits for the link by a future that ``attach`` wakes, never by
-polling, bounded in number and time. A caller that leaves takes its future along, so its call never reaches the edge.
+A call for an enrolled edge that is away is parked: ``attach`` wakes it, and nothing polls. It is bounded in number,
+bytes and time, and one whose caller leaves never reaches the edge. A link that carries all it can is waited for
+likewise, so that the calls which an edge finds at its return are answered, however many they are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 
 from attrs import define, field
 
-from radical_edge_core.errors import EdgeAway, NotFound, Overloaded, Unavailable
+from radical_edge_core.bridge.parking import Lot, Row
+from radical_edge_core.errors import EdgeAway, EdgeError, NotFound, Overloaded, Unavailable
 from radical_edge_core.link.heads import Hello
 from radical_edge_core.link.notes import Note, encode_note
 from radical_edge_core.names import HOSTED
 from radical_edge_core.scopes import reaches, touches
 from radical_edge_core.wire.connection import Connection
-
-MAX_PARKED = 10_000
 
 
 @define(eq=False)
@@ -34,9 +35,11 @@ class EdgeRecord:
         plugins, endpoint: What the edge announced last.
         since: When it came or went, seconds since the epoch.
         away_reason: Why it has no link, in words.
+        waiting: The calls that wait for it.
     """
 
     name: str
+    waiting: Row
     link: Connection | None = None
     suspect: bool = False
     hello: Hello | None = None
@@ -45,7 +48,6 @@ class EdgeRecord:
     endpoint: dict[str, object] = field(factory=dict)
     since: float = field(factory=time.time)
     away_reason: str = "not connected since the bridge started"
-    waiting: set[asyncio.Future[Connection]] = field(factory=set)
 
     @property
     def connected(self) -> bool:
@@ -55,6 +57,10 @@ class EdgeRecord:
     def plugin(self, name: str) -> Mapping[str, object] | None:
         """Return what the edge announced of one plugin."""
         return self.plugins.get(name)
+
+
+async def _for_ever() -> None:
+    await asyncio.get_running_loop().create_future()
 
 
 class Registry:
@@ -70,14 +76,14 @@ class Registry:
         self._enrolled = enrolled
         self._changed = changed
         self._edges: dict[str, EdgeRecord] = {}
-        self._parked = 0
+        self._lot = Lot()
         self.accepting = False
 
     def record(self, name: str) -> EdgeRecord:
         """Return the record of an edge, making it where it is new."""
         found = self._edges.get(name)
         if found is None:
-            found = self._edges[name] = EdgeRecord(name)
+            found = self._edges[name] = EdgeRecord(name, Row(self._lot))
         return found
 
     def get(self, name: str) -> EdgeRecord | None:
@@ -91,7 +97,7 @@ class Registry:
     @property
     def parked(self) -> int:
         """How many calls wait for an edge."""
-        return self._parked
+        return self._lot.calls
 
     def connected(self) -> list[EdgeRecord]:
         """Return the edges that have a live link, by name."""
@@ -102,9 +108,9 @@ class Registry:
         record = self.record(name)
         record.link, record.suspect, record.hello, record.since = link, False, hello, time.time()
         record.skew_s = None if hello is None else round(hello.clock - record.since, 3)
-        for future in record.waiting:
-            if not future.done():
-                future.set_result(link)
+        link.room_made = partial(self._room_made, record)
+        # More than it carries would only wait again.
+        record.waiting.wake(link.vacant)
         self._changed()
 
     def detach(self, name: str, link: Connection, reason: str) -> None:
@@ -129,62 +135,66 @@ class Registry:
         """Drop the record of an edge whose name was freed; calls that wait for it are told."""
         record = self._edges.pop(name, None)
         if record is not None:
-            for future in record.waiting:
-                if not future.done():
-                    future.set_exception(_unknown(name))
+            record.waiting.wake()
             self._changed()
 
     def live(self, name: str) -> Connection | None:
-        """Return the edge's link where it is live and takes calls; one that says goodbye takes no more."""
+        """Return the edge's link where it takes calls: it is live, not full, and does not say goodbye."""
         record = self._edges.get(name)
-        if record is None or record.link is None or record.link.peer_leaves:
+        if record is None or record.link is None or record.link.peer_leaves or not record.link.vacant:
             return None
         return record.link
 
-    async def link(self, name: str, wait_s: float) -> Connection:
+    async def link(
+        self,
+        name: str,
+        wait_s: float,
+        *,
+        meanwhile: Callable[[], Awaitable[None]] = _for_ever,
+        body: int | None = 0,
+    ) -> Connection:
         """
-        Return the live link of an edge, waiting for it where the edge is away.
+        Return the link of an edge, waiting for it where the edge is away or has all the calls that it can take.
+
+        Args:
+            name: The edge's.
+            wait_s: How long to wait at most.
+            meanwhile: Awaited while the call waits; it raises where the call has become pointless.
+            body: How long the call's body is, bytes; ``None`` where nobody knows yet.
 
         Raises:
             NotFound: No edge of that name ever joined.
             EdgeAway: It did not come back within ``wait_s``.
-            Overloaded: Too many calls wait already.
+            Overloaded: Too many calls wait already, or the edge had too many all the time.
             Unavailable: The bridge is stopping.
         """
-        if (live := self.live(name)) is not None:
-            return live
-        if name not in self._edges and not self._enrolled(name):
-            raise _unknown(name)
-        record = self.record(name)
-        if not self.accepting:
-            raise _stopping()
-        if self._parked >= MAX_PARKED:
-            raise Overloaded(f"{self._parked} calls wait for edges already", retry_after_s=5)
-        future: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
-        record.waiting.add(future)
-        self._parked += 1
-        try:
-            async with asyncio.timeout(wait_s):
-                return await future
-        except TimeoutError:
-            away_s = round(time.time() - record.since)
-            raise EdgeAway(
-                f"the edge {name!r} is away for {away_s} s ({record.away_reason}); it did not come back within "
-                f"{wait_s:g} s",
-                edge=name,
-                retry_after_s=5,
-            ) from None
-        finally:
-            self._parked -= 1
-            record.waiting.discard(future)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait_s
+        while (live := self.live(name)) is None:
+            if name not in self._edges and not self._enrolled(name):
+                raise _unknown(name)
+            if not self.accepting:
+                raise _stopping()
+            record = self.record(name)
+            if loop.time() >= until:
+                raise _in_vain(record, wait_s)
+            try:
+                await record.waiting.wait(until, meanwhile, body)
+            except BaseException:
+                # It may have been woken, for room that it does not take.
+                self._room_made(record)
+                raise
+        return live
+
+    def _room_made(self, record: EdgeRecord) -> None:
+        if record.waiting and self.live(record.name) is not None:
+            record.waiting.wake(1)
 
     def close(self) -> None:
         """Take no edges and park no calls any more; those that wait are told."""
         self.accepting = False
         for record in self._edges.values():
-            for future in record.waiting:
-                if not future.done():
-                    future.set_exception(_stopping())
+            record.waiting.wake()
 
     def broadcast(self, note: Note) -> None:
         """Send a note to every connected edge."""
@@ -234,6 +244,20 @@ class Registry:
             for record in self
             if touches(scopes, record.name) and (record.name != HOSTED or record.plugins)
         ]
+
+
+def _in_vain(record: EdgeRecord, wait_s: float) -> EdgeError:
+    if record.link is not None and not record.link.peer_leaves:
+        return Overloaded(
+            f"the edge {record.name!r} has too many calls under way", edge=record.name, retry_after_s=1
+        )
+    away_s = round(time.time() - record.since)
+    return EdgeAway(
+        f"the edge {record.name!r} is away for {away_s} s ({record.away_reason}); it did not come back within "
+        f"{wait_s:g} s",
+        edge=record.name,
+        retry_after_s=5,
+    )
 
 
 def _unknown(name: str) -> NotFound:

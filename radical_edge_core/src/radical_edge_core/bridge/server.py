@@ -13,6 +13,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from radical_edge_core.bridge.config import BridgeConfig
+from radical_edge_core.bridge.mailbox import lean_requests
 from radical_edge_core.bridge.masking import mask_in_c
 from radical_edge_core.config import ConfigError
 from radical_edge_core.wire.asgi import Application
@@ -107,4 +108,5 @@ async def serve(
     server.backlog = 2048
     server.graceful_timeout = 1.0
     mask_in_c()
+    lean_requests()
     await hypercorn_serve(app, server, shutdown_trigger=until)  # type: ignore[arg-type]  # its ASGI types are its own

@@ -79,6 +79,11 @@ class Mux:
         return len(self._table.live)
 
     @property
+    def vacant(self) -> int:
+        """How many more streams may live at once."""
+        return max(0, self._table.max_streams - len(self._table.live))
+
+    @property
     def queued(self) -> int:
         """Bytes waiting for ``next_message``."""
         return self._outbox.queued

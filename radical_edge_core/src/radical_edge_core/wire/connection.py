@@ -28,6 +28,11 @@ class Connection:
     Args:
         mux: The protocol machine.
         note: Called with each notification's payload; must not block.
+
+    Attributes:
+        closed: Why it is over, ``None`` as long as it lives.
+        peer_leaves: Whether the peer said goodbye.
+        room_made: Called whenever an exchange has ended; must not block.
     """
 
     def __init__(self, mux: Mux, *, note: Callable[[bytes], None] | None = None) -> None:
@@ -35,6 +40,7 @@ class Connection:
         self.wake = asyncio.Event()
         self.closed: str | None = None
         self.peer_leaves = False
+        self.room_made: Callable[[], None] | None = None
         self._mux = mux
         self._serve: Handle | None = None
         self._cancelled: Handle | None = None
@@ -48,6 +54,11 @@ class Connection:
     def busy(self) -> int:
         """How many exchanges are under way."""
         return len(self._exchanges)
+
+    @property
+    def vacant(self) -> int:
+        """How many more exchanges may begin."""
+        return self._mux.vacant
 
     @property
     def queued(self) -> int:
@@ -216,5 +227,7 @@ class Connection:
         self._exchanges.pop(stream, None)
         self._theirs.discard(stream)
         self._crowded.discard(stream)
+        if self.room_made is not None:
+            self.room_made()
         if not self._exchanges and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
