@@ -31,6 +31,15 @@ class TillSession(PluginSession):
     async def put(self, slot: str, what: str = "") -> Done:
         return await self.plugin.act("put", what)  # type: ignore[attr-defined, no-any-return]
 
+    @operation.post("linger/{sid}", retry="safe")
+    async def linger(self) -> None:
+        self.lingers = True
+
+    async def close(self) -> None:
+        if getattr(self, "lingers", False):
+            self.plugin.begun.set()  # type: ignore[attr-defined]
+            await self.plugin.gate.wait()  # type: ignore[attr-defined]
+
 
 class Till(Plugin):
     """Does what it is told, and counts; what was done outlives the process."""
@@ -186,6 +195,19 @@ async def test_registering_with_a_key_opens_one_session(till: Any) -> None:
     await till.crash()
     assert await till.post("register_session", key="k") == first
     assert (await till.ask("GET", "list_sessions")).json == {"sessions": [first.json["sid"]]}
+
+
+async def test_closing_a_session_is_done_where_a_crash_came_after_it(till: Any) -> None:
+    """The session was gone when the process died: the repeat is told so, and another call that there is none."""
+    sid = await till.sid()
+    assert (await till.post(f"linger/{sid}")).status == 200
+    closing = asyncio.create_task(till.post(f"unregister_session/{sid}", key="u"))
+    await till.mounted.begun.wait()
+    await till.die()
+    assert (await closing).status == 502
+    await till.begin()
+    assert (await till.post(f"unregister_session/{sid}", key="u")).json == {"ok": True}
+    assert (await till.post(f"unregister_session/{sid}", key="v")).status == 404
 
 
 async def test_safe_runs_again(till: Any) -> None:

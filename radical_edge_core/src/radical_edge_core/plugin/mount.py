@@ -179,7 +179,10 @@ class PluginApp:
         return Answer(200, dumps({} if result is None else result))
 
     async def _adopt(self, call: OperationCall) -> Answer | None:
-        result = await self.plugin.adopt(str(call.key), call.operation.name)
+        if call.operation.owner == "standard":
+            result: object = self._standard.adopt(call.sid)
+        else:
+            result = await self.plugin.adopt(str(call.key), call.operation.name)
         return None if result is None else Answer(200, dumps(result))
 
     async def _invoke(self, target: object, call: OperationCall) -> Any:
