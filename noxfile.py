@@ -100,13 +100,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def together(session: nox.Session) -> None:
-    """Run what ``alone`` does not: whole systems of several distributions, and the rules of the repository."""
+    """Run what ``alone`` does not: whole systems, faults in their short sizes, and the rules of the repository."""
     install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
     session.run(
         "pytest",
         "-m",
         "not slow",
-        *(session.posargs or ["tests/test_repository.py", "tests/system"]),
+        *(session.posargs or ["tests/test_repository.py", "tests/system", "tests/chaos"]),
     )
 
 
@@ -141,9 +141,9 @@ def alone(session: nox.Session, distribution: str) -> None:
 
 @nox.session(reuse_venv=True, default=False)
 def system(session: nox.Session) -> None:
-    """Run the tests of whole systems, the slow ones too, and those of faults in their short sizes."""
+    """Run the tests of whole systems, the slow ones too."""
     install(session, *editable(*DISTRIBUTIONS), *TEST_TOOLS)
-    session.run("pytest", *(session.posargs or ["tests/system", "tests/chaos"]))
+    session.run("pytest", *(session.posargs or ["tests/system"]))
 
 
 @nox.session(reuse_venv=True, default=False)
