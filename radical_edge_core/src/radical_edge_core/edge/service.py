@@ -22,7 +22,7 @@ from radical_edge_core.link.notes import Shutdown, decode_note
 from radical_edge_core.plugin.loader import Wanted
 from radical_edge_core.plugin.report import PluginReport
 from radical_edge_core.process import raise_descriptor_limit, stop_on_signals
-from radical_edge_core.state import BRIDGE_URL, CREDENTIAL, JOIN_TOKEN, read_secret
+from radical_edge_core.state import BRIDGE_CERT, BRIDGE_URL, CREDENTIAL, JOIN_TOKEN, read_secret
 from radical_edge_core.wire.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,9 @@ def build(
     url = config.url or read_secret(home / "bridge" / BRIDGE_URL)
     if url is None:
         raise ConfigError("no bridge is known: give its address by --url or RADICAL_BRIDGE_URL")
+    # A bridge of this state folder has left its certificate beside its address.
+    left = home / "bridge" / BRIDGE_CERT
+    cert = left if config.cert is None and config.url is None and left.exists() else config.cert
     runtime = EdgeRuntime(_setup(config, folder, file))
 
     def take(payload: bytes) -> None:
@@ -94,7 +97,7 @@ def build(
         config.name,
         Address(
             url=url,
-            cert=config.cert,
+            cert=cert,
             credential=folder / CREDENTIAL,
             join_token=lambda: _join_token(config, home),
         ),
