@@ -330,3 +330,5 @@ async def test_metrics_are_prometheus_text(bridge: RunningBridge, edge: RunningE
     sent = {s.labels["edge"]: s.value for s in families["radical_edge_response_bytes"].samples}
     assert sent["here"] == 12
     assert families["radical_edge_edges_connected"].samples[0].value == 2
+    for name in ("radical_edge_calls_under_way", "radical_edge_link_queued_bytes"):
+        assert {s.labels["edge"]: s.value for s in families[name].samples} == {"here": 0, "bridge": 0}

@@ -109,13 +109,7 @@ class Bridge:
             leftovers=self._leftovers,
             patience=patience,
         )
-        self.metrics = Metrics({
-            "edges_connected": ("Edges with a live link", lambda: len(self.registry.connected())),
-            "calls_parked": ("Calls that wait for an edge", lambda: self.registry.parked),
-            "event_listeners": ("Open event streams", lambda: len(self.streams)),
-            "events_uncommitted": ("Events not yet on disk", lambda: self.events.waiting),
-            "events_newest": ("Number of the newest event", lambda: self.events.newest),
-        })  # fmt: skip
+        self.metrics = self._gauges()
         self.hosted = HostedEdge(config, folder, self.registry, self._note, self.events.last_of, found)
         self.extensions = Extensions(BridgeContext(url=url, state_dir=folder))
         self._access = access_log
@@ -123,6 +117,28 @@ class Bridge:
         self._own = OwnRoutes(self)
         self._settling: asyncio.TimerHandle | None = None
         self._told: dict[str, tuple[Connection, list[str]]] = {}
+
+    def _gauges(self) -> Metrics:
+        def links(read: Callable[[Connection], float]) -> Callable[[], dict[str, float]]:
+            return lambda: {
+                record.name: read(record.link)
+                for record in self.registry.connected()
+                if record.link is not None
+            }
+
+        return Metrics(
+            {
+                "edges_connected": ("Edges with a live link", lambda: len(self.registry.connected())),
+                "calls_parked": ("Calls that wait for an edge", lambda: self.registry.parked),
+                "event_listeners": ("Open event streams", lambda: len(self.streams)),
+                "events_uncommitted": ("Events not yet on disk", lambda: self.events.waiting),
+                "events_newest": ("Number of the newest event", lambda: self.events.newest),
+            },
+            {
+                "calls_under_way": ("Calls that an edge has not answered yet", links(lambda link: link.busy)),
+                "link_queued_bytes": ("Bytes that wait for an edge's link", links(lambda link: link.queued)),
+            },
+        )
 
     async def start(self) -> None:
         """Open the stores and the hosted edge; requests may come after this."""

@@ -36,10 +36,16 @@ class Metrics:
 
     Args:
         gauges: Names, help texts and how to read the present value.
+        per_edge: The same for values that each connected edge has: how to read them all, by its name.
     """
 
-    def __init__(self, gauges: Mapping[str, tuple[str, Callable[[], float]]]) -> None:
+    def __init__(
+        self,
+        gauges: Mapping[str, tuple[str, Callable[[], float]]],
+        per_edge: Mapping[str, tuple[str, Callable[[], Mapping[str, float]]]],
+    ) -> None:
         self._gauges = gauges
+        self._per_edge = per_edge
         self._series: dict[tuple[str, str, int], _Series] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -75,6 +81,11 @@ class Metrics:
         yield sent
         for name, (about, read) in self._gauges.items():
             yield GaugeMetricFamily(f"radical_edge_{name}", about, value=read())
+        for name, (about, read_all) in self._per_edge.items():
+            family = GaugeMetricFamily(f"radical_edge_{name}", about, labels=["edge"])
+            for edge, value in read_all().items():
+                family.add_metric([edge], value)
+            yield family
 
     def text(self) -> bytes:
         """Return the exposition format."""
