@@ -60,10 +60,10 @@ function Bar({ row, view }: { row: unknown; view: GaugeView }): ReactNode {
         <span className={share > 0.95 ? "bad" : share > 0.85 ? "warn" : ""} style={{ width: `${share * 100}%` }} />
       </div>
       {view.details?.length ? (
-        <p className="small muted row">
+        <p className="small muted gauge-details">
           {view.details.map((column) => (
             <span key={column.field}>
-              {labelOf(column)} {cell(row, column)}
+              {labelOf(column)} <strong>{cell(row, column)}</strong>
             </span>
           ))}
         </p>
