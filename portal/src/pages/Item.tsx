@@ -10,7 +10,7 @@ import type { Description, DetailView, Operation, Record_, Resource } from "../c
 import { duration, text, time, toneOf } from "../ui/format";
 import { Badge, Boundary, CopyButton, ErrorCard, Page, Skeleton, Stale } from "../ui/kit";
 import { useActions } from "../views/actions";
-import { keepDraft } from "../views/FormView";
+import { keepDraft } from "../views/form/drafts";
 import { inputFor } from "../views/resource";
 import { FactList } from "../views/small";
 import { NotThere } from "./NotFound";
