@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ async def test_whether_somebody_is_signed_in_is_told_with_200(bridge: RunningBri
     """``/auth/session`` is no error for who is not signed in."""
     assert (await nobody.get("/auth/session")).json == {"authenticated": False}
     cookie = cookie_of(await sign_in(nobody, bridge.admin_token))
-    assert (await nobody.get("/auth/session", cookie=cookie)).json["authenticated"] is True
+    told = (await nobody.get("/auth/session", cookie=cookie)).json
+    assert told["authenticated"] is True
+    assert told["bridge"]["started"] <= time.time()
     assert (await nobody.get("/auth/session", cookie=cookie[:-3] + "xyz")).json == {"authenticated": False}
 
 

@@ -105,6 +105,12 @@ def browser_routes(bridge: Bridge) -> list[BaseRoute]:
     """Return the routes of one bridge."""
     wrong = WrongTokens()
     door = bridge.door
+    about = {
+        "version": __version__,
+        "url": bridge.url,
+        "instance": bridge.instance,
+        "started": round(time.time(), 3),
+    }
 
     def cookie(request: Request, value: str, max_age_s: float) -> str:
         # ASGI servers behind one that ends TLS see plain HTTP: what that one says can only make the cookie stricter.
@@ -130,7 +136,7 @@ def browser_routes(bridge: Bridge) -> list[BaseRoute]:
             wrong.note(address)
             raise Unauthorized("this token is unknown, revoked or expired") from None
         secret, expires = await door.sign_in(given.token.strip(), LIFETIME_S)
-        answer = _answer(_session(bridge, identity.subject, identity.scopes, expires))
+        answer = _answer(_session(about, identity.subject, identity.scopes, expires))
         answer.headers["set-cookie"] = cookie(request, secret, expires - time.time())
         return answer
 
@@ -153,7 +159,7 @@ def browser_routes(bridge: Bridge) -> list[BaseRoute]:
             identity = door.identify(credential)
         except Unauthorized:
             return _answer({"authenticated": False})
-        return _answer(_session(bridge, identity.subject, identity.scopes, door.signed_in_until(credential)))
+        return _answer(_session(about, identity.subject, identity.scopes, door.signed_in_until(credential)))
 
     return [
         Route("/auth/login", login, methods=["POST"]),
@@ -167,13 +173,15 @@ def _mine(request: Request, name: str) -> bytes | None:
     return credential_of(cookie, name, request.method, request.scope["headers"])
 
 
-def _session(bridge: Bridge, subject: str, scopes: tuple[str, ...], expires: float) -> dict[str, object]:
+def _session(
+    about: Mapping[str, object], subject: str, scopes: tuple[str, ...], expires: float
+) -> dict[str, object]:
     return {
         "authenticated": True,
         "subject": subject,
         "scopes": list(scopes),
         "expires": expires,
-        "bridge": {"version": __version__, "url": bridge.url, "instance": bridge.instance},
+        "bridge": about,
     }
 
 
