@@ -23,6 +23,9 @@ from radical_edge_core.jobs.folder import JobFolder
 from radical_edge_core.jobs.process import members, send_groups
 from radical_edge_core.jobs.retention import folders_in
 
+from .clusters import INTERVAL_S, Controller, SlurmHost
+from .programs import Programs
+
 HOST = Path(__file__).with_name("host.py")
 SPEC = importlib.util.spec_from_file_location("psij_test_host", HOST)
 host_module = importlib.util.module_from_spec(SPEC)
@@ -179,75 +182,6 @@ def start_edge(home: Path) -> Iterator[Callable[[], EdgeProcess]]:
             edge.kill()
 
 
-INTERVAL_S = 2.0
-
-
-class SlurmHost:
-    """The plugin on a real SLURM cluster, and the cluster."""
-
-    def __init__(self, host: object, cluster: object, sid: str) -> None:
-        self.host, self.cluster, self.sid = host, cluster, sid
-
-    async def submit(self, script: str, *, key: str | None = None, **spec: object) -> str:
-        """Submit a shell script as a job."""
-        return await self.host.submit(self.sid, "sh", "-c", script, executor="slurm", key=key, **spec)
-
-    async def try_to_submit(
-        self, script: str = "true", *, key: str | None = None, **spec: object
-    ) -> tuple[int, dict]:
-        """Submit a shell script and return status and answer."""
-        job_spec = {"executable": "sh", "arguments": ["-c", script], **spec}
-        body = {"job_spec": job_spec, "executor": "slurm"}
-        return await self.host.call("POST", "submit", self.sid, body=body, key=key)
-
-    async def status(self, job_id: str) -> dict:
-        return await self.host.get("status", self.sid, job_id)
-
-    async def ended(self, job_id: str, deadline_s: float = 60.0) -> dict:
-        return await self.host.ended(self.sid, job_id, deadline_s)
-
-    async def cancel(self, job_id: str) -> None:
-        await self.host.post("cancel", self.sid, job_id)
-
-    async def until(self, job_id: str, condition: Callable[[dict], object], deadline_s: float = 60.0) -> dict:
-        """Wait until the status of a job is as wanted."""
-        status = {}
-        try:
-            async with asyncio.timeout(deadline_s):
-                while not condition(status := await self.status(job_id)):  # noqa: ASYNC110 - it is anything
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            raise AssertionError(status) from None
-        return status
-
-    async def told(self, job_id: str, states: list[str]) -> None:
-        """Wait until exactly these states of a job are told as events."""
-        async with asyncio.timeout(10):
-            while (found := [event["state"] for event in self.host.events(job_id)]) != states:
-                assert len(found) < len(states), found
-                await asyncio.sleep(0.02)
-
-    def folder(self, job_id: str) -> Path:
-        """Where a job's folder is."""
-        return self.host.home / "job dir" / "psij" / job_id
-
-    def accounted(self, native_id: str, fields: str = "State,ExitCode,Start,End") -> list[str]:
-        """What the accounting says of a job; waited for, as it lags."""
-        end = time.monotonic() + 20
-        while True:
-            said = self.cluster.run("sacct", "-XnP", "-j", native_id, "-o", fields).split("|")
-            if len(said) > 1 and said[0].split()[0] not in {"PENDING", "RUNNING", "COMPLETING"}:
-                return said
-            assert time.monotonic() < end, said
-            time.sleep(0.2)
-
-    def jobs_of(self, job_id: str) -> list[tuple[str, str]]:
-        """The ids and states of all jobs that SLURM ever had of a job's key."""
-        shown = self.cluster.run("squeue", "--noheader", "--states=all", "--format=%A|%T|%k|%j")
-        rows = [line.split("|") for line in shown.splitlines()]
-        return [(row[0], row[1]) for row in rows if f"re.{job_id[:12]}" in (*row[2].split(), row[3])]
-
-
 @pytest.fixture
 async def make_slurm_host(
     slurm, make_host, monkeypatch, home: Path
@@ -269,49 +203,29 @@ async def on_slurm(make_slurm_host) -> SlurmHost:
     return await make_slurm_host()
 
 
-class Controller:
-    """The cluster's slurmctld."""
-
-    def __init__(self, cluster: object) -> None:
-        self.cluster = cluster
-
-    @property
-    def pid(self) -> int:
-        return int((self.cluster.folder / "run" / "slurmctld.pid").read_text())
-
-    def stop(self) -> None:
-        pid = self.pid
-        os.kill(pid, signal.SIGTERM)
-        end = time.monotonic() + 30
-        while (
-            Path(f"/proc/{pid}").exists()
-            and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
-        ):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-    def start(self) -> None:
-        environ = {**self.cluster.environ(), "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-        subprocess.run(
-            ["slurmctld"], env=environ, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30
-        )
-        end = time.monotonic() + 60
-        while "UP" not in self.cluster.run("scontrol", "ping", check=False):
-            assert time.monotonic() < end
-            time.sleep(0.2)
-
-    def stall(self) -> None:
-        """Let it take connections and answer none."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it answer again."""
-        os.kill(self.pid, signal.SIGCONT)
-
-
 @pytest.fixture
 def controller(slurm) -> Iterator[Controller]:
     """The controller, which runs again at the end."""
     made = Controller(slurm)
     yield made
     made.go_on()
+
+
+@pytest.fixture
+def programs(home: Path, slurm, monkeypatch) -> Programs:
+    made = Programs(home / "programs")
+    monkeypatch.setenv("PATH", f"{made.folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_CONF", slurm.conf)
+    return made
+
+
+@pytest.fixture
+def runs(home: Path) -> Callable[[str], int]:
+    """Count the runs of a payload that leaves a mark."""
+
+    def count(key: str) -> int:
+        file = home / "runs" / key
+        return file.read_text().count("ran\n") if file.exists() else 0
+
+    (home / "runs").mkdir()
+    return count

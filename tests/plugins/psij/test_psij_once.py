@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,89 +14,7 @@ import pytest
 
 from radical_edge_core.jobs.folder import JobFolder
 
-pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
-
-# What `sbatch` is told to do, by files in its folder; everything else is the real one's.
-SBATCH = r"""#!/bin/bash
-here={here}
-echo "$$" >>"$here/calls"
-if [ -e "$here/wait" ]; then
-  echo "$$" >"$here/waiting"
-  until [ -e "$here/go" ]; do sleep 0.02; done
-fi
-if [ -e "$here/timeout" ]; then
-  {real} "$@" >/dev/null || exit
-  echo x >>"$here/faults"
-  echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
-  exit 1
-fi
-if [ -e "$here/silent" ]; then
-  {real} "$@" >/dev/null || exit
-  echo x >>"$here/faults"
-  exit 0
-fi
-if [ -e "$here/away" ]; then
-  echo x >>"$here/faults"
-  echo "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)" >&2
-  exit 1
-fi
-exec {real} "$@"
-"""
-# Accounting that keeps no comments, and a queue that has forgotten what it is told to forget.
-SACCT = r"""#!/bin/bash
-here={here}
-echo x >>"$here/asked"
-separator='|'
-for word; do case $word in --delimiter=*) separator=${{word#*=}} ;; esac; done
-{real} "$@" | awk -v FS="$separator" -v OFS="$separator" '{{ $4 = ""; print }}'
-"""
-SQUEUE = r"""#!/bin/bash
-here={here}
-[ ! -e "$here/forget" ] || exec {real} "$@" --name=nobody
-exec {real} "$@"
-"""
-
-
-class Programs:
-    """SLURM's commands, which fail as they are told."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        for name, text in (("sbatch", SBATCH), ("sacct", SACCT), ("squeue", SQUEUE)):
-            real = shlex.quote(str(shutil.which(name)))
-            (folder / name).write_text(text.format(here=shlex.quote(str(folder)), real=real))
-            (folder / name).chmod(0o755)
-
-    def tell(self, what: str) -> None:
-        (self.folder / what).touch()
-
-    def let(self, what: str) -> None:
-        (self.folder / what).unlink()
-
-    def count(self, what: str) -> int:
-        file = self.folder / what
-        return len(file.read_text().splitlines()) if file.exists() else 0
-
-
-@pytest.fixture
-def programs(home: Path, slurm, monkeypatch) -> Programs:
-    made = Programs(home / "programs")
-    monkeypatch.setenv("PATH", f"{made.folder}:{os.environ['PATH']}")
-    monkeypatch.setenv("SLURM_CONF", slurm.conf)
-    return made
-
-
-@pytest.fixture
-def runs(home: Path) -> Callable[[str], int]:
-    """Count the runs of a payload that leaves a mark."""
-
-    def count(key: str) -> int:
-        file = home / "runs" / key
-        return file.read_text().count("ran\n") if file.exists() else 0
-
-    (home / "runs").mkdir()
-    return count
+pytestmark = pytest.mark.timeout(300)  # the first test may have to start the cluster
 
 
 def payload(home: Path, key: str, then: str = "true") -> str:
@@ -158,12 +75,10 @@ async def test_accounting_without_comments(on_slurm, programs, home, runs, event
         programs.tell("forget")
         programs.let("timeout")
         cluster.run("scancel", native_id)
-        await eventually(
-            lambda: on_slurm.accounted(native_id, "State,JobName")[1].startswith("re.")
-        )  # it lags
+        assert (await on_slurm.accounted(native_id, "JobName"))[0].startswith("re.")
         status, answer = await on_slurm.try_to_submit(payload(home, "k"), key="k", **spec)
         assert (status, answer.get("native_id")) == (200, native_id), answer
-        assert programs.count("asked") >= 2
+        assert programs.count("asked") >= 1
         assert (await on_slurm.ended(answer["job_id"]))["state"] == "CANCELED"
         assert (runs("k"), programs.count("calls")) == (0, 1)
     finally:
@@ -335,12 +250,11 @@ def test_a_stalled_controller_and_a_killed_sbatch(restarted, controller, home, r
     assert killed >= 3
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", ["job.made", "job.handed_over", "document.partial"])
-def test_the_crash_points(restarted, home, runs, point: str) -> None:
-    """Each of them, with a client that asks again."""
+def test_the_crash_points(restarted, home, runs, point: str, tell) -> None:
+    """Each of them five times, with a client that asks again."""
     died = 0
-    for index in range(int(os.environ.get("RADICAL_EDGE_TEST_CRASHES", "5"))):
+    for index in range(5):
         key = f"k{index}"
         restarted.start(RADICAL_EDGE_CRASH_POINT=f"{point}:{index + 1}")
         for number in range(index + 1):
@@ -352,14 +266,15 @@ def test_the_crash_points(restarted, home, runs, point: str) -> None:
             assert restarted.ended(answer["job_id"])["state"] == "COMPLETED"
             assert runs(f"{key}.{number}") == 1
         restarted.edge.kill()
-    assert died == index + 1
+    tell(f"{died} crashes at {point}")
+    assert died == 5
 
 
-@pytest.mark.timeout(600)
-def test_random_kills(restarted, home, runs, chance, tell, slurm) -> None:
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("number", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_random_kills(restarted, home, runs, chance, tell, number: int) -> None:
     """At any moment of a submission, the edge alone or with all that it started."""
     kills = 0
-    number = int(os.environ.get("RADICAL_EDGE_TEST_KILLS", "20"))
     keys = [f"k{index}" for index in range(number)]
     for key in keys:
         restarted.start()

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow  # a real cluster, and minutes of it
+pytestmark = pytest.mark.timeout(300)  # the first test may have to install and to start the cluster
 
 CLEAN_UP = "trap 'echo tidy; exit 5' TERM; echo up; i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"
 IGNORE = "trap '' TERM; echo up; i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"
-DIE = "echo up; sleep 60"
+DIE = "echo up; sleep 600"
 
 
 async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
@@ -31,7 +31,7 @@ async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
     ):
         status = await on_slurm.ended(job_id)
         assert (status["state"], status["exit_code"], status["message"]) == (state, code, message)
-        said, _, start, end = on_slurm.accounted(status["native_id"], "State,ExitCode,Start,End")
+        said, _, start, end = await on_slurm.accounted(status["native_id"])
         assert said == "COMPLETED"
         begun, over = (time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S")) for text in (start, end))
         assert begun - 1.5 <= status["started_at"] <= status["ended_at"] <= over + 1.5
@@ -41,10 +41,8 @@ async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
     assert (
         on_slurm.cluster.run("squeue", "-h", "-t", "all", "-j", status["native_id"], "-o", "%l") == "5:00"
     )  # debug's
-    name, comment = on_slurm.cluster.run(
-        "sacct", "-XnP", "-j", status["native_id"], "-o", "JobName,Comment"
-    ).split("|")
-    assert (name, comment) == ("a good one", f"re.{good[:12]}")
+    named = await on_slurm.accounted(status["native_id"], "JobName,Comment")
+    assert named == ["a good one", f"re.{good[:12]}"]
 
 
 @pytest.mark.parametrize(
@@ -95,12 +93,12 @@ async def test_values_with_odd_characters(on_slurm, home: Path) -> None:
     assert (folder / "err put").read_text() == "err\n"
     shown = on_slurm.cluster.run("scontrol", "show", "job", status["native_id"])
     assert "Features=intel|amd " in shown
-    assert f"Comment=two words re.{job_id[:12]} " in f"{shown.splitlines()[-1]} " or "two words re." in shown
+    assert f"Comment=two words re.{job_id[:12]}\n" in f"{shown}\n".replace(" \n", "\n")
     other = await on_slurm.submit(
         "true", attributes={"queue_name": "batch", "slurm.constraint": "amd&bigmem"}
     )
     status = await on_slurm.ended(other)
-    assert on_slurm.accounted(status["native_id"], "NodeList,State")[0] in {"c3", "c4"}
+    assert (await on_slurm.accounted(status["native_id"], "NodeList"))[0] in {"c3", "c4"}
 
 
 async def test_a_missing_directory_is_refused(on_slurm, home: Path) -> None:
@@ -143,7 +141,7 @@ async def test_nodes_tasks_and_gpus(on_slurm) -> None:
     assert sorted(rank for _, rank in ran) == ["0", "1", "2", "3"]
     status = await on_slurm.ended(gpu)
     assert (status["state"], status["stdout"].strip()) == ("COMPLETED", "0")
-    assert "mem=300M" in on_slurm.accounted(status["native_id"], "ReqTRES,State")[0]
+    assert "mem=300M" in (await on_slurm.accounted(status["native_id"], "ReqTRES"))[0]
 
 
 async def test_a_pending_job_says_why(on_slurm) -> None:
@@ -166,25 +164,25 @@ async def test_a_pending_job_says_why(on_slurm) -> None:
     await on_slurm.cancel(held)
     status = await on_slurm.ended(held)
     assert (status["state"], status["started_at"]) == ("CANCELED", None)
-    assert on_slurm.accounted(status["native_id"], "State,ExitCode")[0].startswith("CANCELLED")
+    assert (await on_slurm.accounted(status["native_id"], "State"))[0].startswith("CANCELLED")
 
 
-@pytest.mark.parametrize(
-    ("script", "code", "out"), [(DIE, 143, "up\n"), (CLEAN_UP, 5, "up\ntidy\n"), (IGNORE, None, "up\n")]
-)
-async def test_cancel_a_running_job(on_slurm, eventually, script: str, code: int | None, out: str) -> None:
+async def test_cancel_running_jobs(on_slurm, eventually) -> None:
     """A payload that dies, one that cleans up and one that will not: canceled, and none is left."""
-    job_id = await on_slurm.submit(f"echo $$; {script}")
-    status = await on_slurm.until(job_id, lambda status: "up" in status["stdout"])
-    pid = int(status["stdout"].split()[0])
-    await on_slurm.cancel(job_id)
-    status = await on_slurm.ended(job_id)
-    assert (status["state"], status["message"]) == ("CANCELED", "canceled")
-    assert status["exit_code"] == code
-    assert status["stdout"] == f"{pid}\n{out}"
-    assert on_slurm.accounted(status["native_id"], "State,ExitCode")[0].startswith("CANCELLED")
-    await eventually(lambda: not Path(f"/proc/{pid}").exists())
-    await on_slurm.told(job_id, ["QUEUED", "ACTIVE", "CANCELED"])
+    cases = ((DIE, 143, "up\n"), (CLEAN_UP, 5, "up\ntidy\n"), (IGNORE, None, "up\n"))
+    jobs = [await on_slurm.submit(f"echo $$; {script}") for script, _, _ in cases]
+    pids = []
+    for job_id in jobs:
+        status = await on_slurm.until(job_id, lambda status: "up" in status["stdout"])
+        pids.append(int(status["stdout"].split()[0]))
+        await on_slurm.cancel(job_id)
+    for job_id, pid, (_, code, out) in zip(jobs, pids, cases, strict=True):
+        status = await on_slurm.ended(job_id)
+        assert (status["state"], status["message"]) == ("CANCELED", "canceled")
+        assert (status["exit_code"], status["stdout"]) == (code, f"{pid}\n{out}")
+        assert (await on_slurm.accounted(status["native_id"], "State"))[0].startswith("CANCELLED")
+        await eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists())
+        await on_slurm.told(job_id, ["QUEUED", "ACTIVE", "CANCELED"])
 
 
 async def test_a_cancel_from_outside(on_slurm) -> None:
@@ -196,19 +194,15 @@ async def test_a_cancel_from_outside(on_slurm) -> None:
     assert (status["state"], status["exit_code"]) == ("CANCELED", 143)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_the_time_limit(on_slurm) -> None:
     """Dies on TERM, cleans up, ignores it: FAILED, and the message says why."""
-    scripts = [
-        script.replace("600", "6000").replace("sleep 60", "sleep 600") for script in (DIE, CLEAN_UP, IGNORE)
-    ]
+    scripts = [script.replace("600", "6000") for script in (DIE, CLEAN_UP, IGNORE)]
     jobs = [await on_slurm.submit(script, attributes={"duration": 60}) for script in scripts]
     for job_id, code in zip(jobs, (143, 5, None), strict=True):
         status = await on_slurm.ended(job_id, 180)
         assert (status["state"], status["exit_code"]) == ("FAILED", code)
         assert status["message"] == "the job reached its time limit (TIMEOUT)"
-        assert on_slurm.accounted(status["native_id"], "State,ExitCode")[0] == "TIMEOUT"
+        assert (await on_slurm.accounted(status["native_id"], "State"))[0] == "TIMEOUT"
 
 
 async def test_a_killed_shim(on_slurm) -> None:
@@ -220,7 +214,7 @@ async def test_a_killed_shim(on_slurm) -> None:
     status = await on_slurm.ended(job_id)
     assert (status["state"], status["exit_code"]) == ("FAILED", None)
     assert "shim killed" in status["message"]
-    assert on_slurm.accounted(status["native_id"], "State,ExitCode")[0] == "COMPLETED"
+    assert (await on_slurm.accounted(status["native_id"], "State"))[0] == "COMPLETED"
 
 
 def _shim_of(pid: int) -> int:
@@ -267,7 +261,8 @@ async def test_foreign_jobs_disturb_nothing(on_slurm) -> None:
         cluster.run("scontrol", "update", "nodename=c2", "state=resume")
 
 
-async def test_a_controller_that_is_away_falsifies_nothing(on_slurm, controller) -> None:
+@pytest.mark.parametrize("away_s", [0.0, pytest.param(60.0, marks=pytest.mark.slow)])
+async def test_a_controller_that_is_away_falsifies_nothing(on_slurm, controller, away_s: float) -> None:
     """States are unknown since then, are told as such, and recover; the folder goes on telling what it knows."""
     going = await on_slurm.submit(
         "until [ -e go ]; do sleep 0.1; done; exit 9", directory=str(on_slurm.host.home)
@@ -278,6 +273,7 @@ async def test_a_controller_that_is_away_falsifies_nothing(on_slurm, controller)
         await on_slurm.until(job_id, lambda status: status["state"] == "ACTIVE")
     await on_slurm.until(waiting, lambda status: status["reason"] == "JobHeldUser")
     controller.stop()
+    stopped = time.monotonic()
     try:
         status = await on_slurm.until(waiting, lambda status: status["unknown_since"])
         assert (status["state"], status["exit_code"]) == ("QUEUED", None)
@@ -285,6 +281,11 @@ async def test_a_controller_that_is_away_falsifies_nothing(on_slurm, controller)
         (on_slurm.host.home / "go").touch()
         status = await on_slurm.ended(going, 5)
         assert (status["state"], status["exit_code"], status["unknown_since"]) == ("FAILED", 9, None)
+        while time.monotonic() - stopped < away_s:
+            for job_id, state in ((waiting, "QUEUED"), (dying, "ACTIVE")):
+                status = await on_slurm.status(job_id)
+                assert (status["state"], status["exit_code"]) == (state, None)
+            await asyncio.sleep(0.5)
         assert (await on_slurm.status(dying))["state"] == "ACTIVE"
     finally:
         controller.start()
@@ -319,7 +320,7 @@ async def test_psij_neither_polls_nor_calls_back(on_slurm, home: Path, monkeypat
 
 async def test_how_soon_changes_are_told(make_slurm_host, home: Path) -> None:
     """What the folder knows within 3 s; what only the scheduler knows within an interval and 3 s."""
-    on_slurm = await make_slurm_host(interval_s=10, margin_s=5)
+    on_slurm = await make_slurm_host(interval_s=4, margin_s=5)
     job_id = await on_slurm.submit("until [ -e go ]; do sleep 0.02; done; date +%s.%N", directory=str(home))
     status = await on_slurm.until(job_id, lambda status: status["state"] == "ACTIVE")
     assert time.time() - status["started_at"] < 3
@@ -333,4 +334,4 @@ async def test_how_soon_changes_are_told(make_slurm_host, home: Path) -> None:
     began = time.monotonic()
     status = await on_slurm.ended(held)
     assert (status["state"], status["started_at"]) == ("CANCELED", None)
-    assert time.monotonic() - began < 13
+    assert time.monotonic() - began < 7
