@@ -80,6 +80,7 @@ async def test_the_operations_are_the_contract_s(host) -> None:
     assert told == {
         "homedir": ("GET", "homedir", "read"),
         "host_role": ("GET", "host_role", "read"),
+        "history": ("GET", "history", "read"),
         "get_metrics": ("GET", "metrics/{sid}", "read"),
         "set_interval": ("POST", "interval/{sid}", "write"),
     }

@@ -172,3 +172,58 @@ class Metrics:
     gpus: tuple[Gpu, ...]
     topology: Topology | None
     errors: Mapping[str, str]
+
+
+@frozen(kw_only=True)
+class CpuLoad:
+    """The share of all logical cores that was busy."""
+
+    percent: float
+
+
+@frozen(kw_only=True)
+class MemoryUse:
+    """Main memory in bytes."""
+
+    total: int
+    used: int
+
+
+@frozen(kw_only=True)
+class Traffic:
+    """What goes through a network interface, bytes a second."""
+
+    interface: str
+    rx_rate: float | None
+    tx_rate: float | None
+
+
+@frozen(kw_only=True)
+class GpuLoad:
+    """The share of time with work on a GPU."""
+
+    id: str
+    util_gpu: float | None
+
+
+@frozen(kw_only=True)
+class Sample:
+    """
+    What changes from one instant to the next, with the field names of `Metrics`.
+
+    ``time`` is seconds since 1970 UTC; ``gpus`` is empty where nobody had them measured just then.
+    """
+
+    time: float
+    cpu: CpuLoad | None
+    memory: MemoryUse | None
+    network: tuple[Traffic, ...]
+    gpus: tuple[GpuLoad, ...]
+
+
+@frozen(kw_only=True)
+class History:
+    """The samples of the last hour at most, one each ``interval_s`` seconds, the oldest first."""
+
+    interval_s: float
+    samples: tuple[Sample, ...]

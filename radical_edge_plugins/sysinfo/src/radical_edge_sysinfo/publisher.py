@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from radical_edge_core.plugin import Plugin
+from radical_edge_sysinfo.models import Metrics
 from radical_edge_sysinfo.sampler import Sampler
 
 TOPIC = "metrics"
@@ -22,12 +23,21 @@ class Publisher:
         plugin: Whose topic it is.
         sampler: Where the metrics come from.
         default_s: The default interval.
+        published: Called with whatever is sent.
     """
 
-    def __init__(self, plugin: Plugin, sampler: Sampler, default_s: float) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        sampler: Sampler,
+        default_s: float,
+        *,
+        published: Callable[[Metrics], None] = lambda _metrics: None,
+    ) -> None:
         self._plugin = plugin
         self._sampler = sampler
         self._default_s = default_s
+        self._published = published
         self._wishes: dict[str, float | None] = {}
         self._changed = asyncio.Event()
         self.running = False
@@ -73,7 +83,9 @@ class Publisher:
         try:
             while self._listening():
                 began = loop.time()
-                self._plugin.notify(TOPIC, await self._sampler.metrics())
+                metrics = await self._sampler.metrics()
+                self._plugin.notify(TOPIC, metrics)
+                self._published(metrics)
                 while self._listening() and (left := began + self.interval_s() - loop.time()) > 0:
                     self._changed.clear()
                     await _either(self._changed, left)

@@ -13,7 +13,8 @@ from msgspec import Meta
 from radical_edge_core.plugin import Plugin, PluginContext, PluginSession, operation
 from radical_edge_sysinfo import __version__
 from radical_edge_sysinfo.config import MAX_INTERVAL_S, MIN_INTERVAL_S, SysinfoConfig
-from radical_edge_sysinfo.models import HomeDir, HostRole, Metrics
+from radical_edge_sysinfo.history import Recorder
+from radical_edge_sysinfo.models import History, HomeDir, HostRole, Metrics
 from radical_edge_sysinfo.publisher import Publisher
 from radical_edge_sysinfo.roles import host_role
 from radical_edge_sysinfo.sampler import Sampler
@@ -102,15 +103,20 @@ class SysinfoPlugin(Plugin):
     def __init__(self, context: PluginContext) -> None:
         super().__init__(context)
         self.sampler = Sampler(self.config)
-        self.publisher = Publisher(self, self.sampler, self.config.metrics_interval_s)
+        self.recorder = Recorder(self.sampler, self.config.history_interval_s)
+        self.publisher = Publisher(
+            self, self.sampler, self.config.metrics_interval_s, published=self.recorder.note
+        )
 
     async def start(self) -> None:
         """Begin to measure, so that the first caller finds answers, and watch for listeners."""
         self.sampler.prefetch()
+        self.recorder.begin(self)
         self.publisher.watch()
 
     async def stop(self) -> None:
         """Stop measuring; programs that run are killed."""
+        self.recorder.stop()
         await self.sampler.close()
 
     def health(self) -> Mapping[str, object]:
@@ -120,6 +126,15 @@ class SysinfoPlugin(Plugin):
     def views(self) -> Mapping[str, object]:
         """Place plots, gauges and facts on the portal's page."""
         return VIEWS
+
+    @operation.get("history", title="The last hour")
+    async def history(self) -> History:
+        """
+        Tell how busy the host was: a sample for each interval of the last hour at most, the oldest first.
+
+        Needs no session. GPUs are in the samples of times at which somebody listened to ``metrics``.
+        """
+        return self.recorder.history()
 
     @operation.get("homedir", title="Home directory")
     def homedir(self) -> HomeDir:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 VIEWS: Mapping[str, object] = {
-    "streams": {"metrics": {"topic": "metrics", "time": "/time"}},
+    "streams": {
+        "metrics": {"topic": "metrics", "time": "/time", "history": "history", "samples": "/samples"}
+    },
     "views": [
         {
             "id": "cpu",
