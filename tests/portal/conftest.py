@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -51,8 +50,6 @@ class Browser:
         self.allowed: list[str] = []
         context.add_init_script(WATCH)
         context.on("page", self._watch)
-        for page in context.pages:
-            self._watch(page)
         context.on("request", self._requested)
 
     @property
@@ -112,32 +109,33 @@ def playwright() -> Iterator[Any]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def chromium(playwright: Any) -> Iterator[Any]:
+    """One process for all tests; each browser in it has cookies, storage and workers of its own."""
+    started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(ARGUMENTS))
+    yield started
+    started.close()
+
+
 @pytest.fixture
-def browsers(playwright: Any) -> Iterator[Callable[..., Browser]]:
+def browsers(chromium: Any) -> Iterator[Callable[..., Browser]]:
     """Start browsers; at the end none of them may have complained."""
-    started: list[tuple[Browser, TemporaryDirectory[str]]] = []
+    started: list[Browser] = []
 
     def start(url: str, **options: Any) -> Browser:
-        profile = TemporaryDirectory(prefix="edge-portal-", ignore_cleanup_errors=True)
-        context = playwright.chromium.launch_persistent_context(
-            profile.name,
-            executable_path=CHROMIUM,
-            headless=True,
-            args=list(ARGUMENTS),
-            **{"viewport": {"width": 1360, "height": 900}, **options},
-        )
+        context = chromium.new_context(**{"viewport": {"width": 1360, "height": 900}, **options})
         made = Browser(context, url)
-        started.append((made, profile))
+        context.new_page()
+        started.append(made)
         return made
 
     try:
         yield start
-        for browser, _ in started:
+        for browser in started:
             assert browser.unexpected() == []
     finally:
-        for browser, profile in started:
+        for browser in started:
             browser.context.close()
-            profile.cleanup()
 
 
 def third_party(site: Path) -> None:

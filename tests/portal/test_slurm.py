@@ -72,10 +72,9 @@ def submit(page: Any, script: str, partition: str) -> None:
     attributes = page.locator("#root_job_spec_attributes")
     attributes.get_by_role("button", name="Add").first.click()
     queue = attributes.get_by_label("Queue name")
-    if queue.evaluate("element => element.localName") == "select":
-        queue.select_option(label=partition)
-    else:
-        queue.fill(partition)
+    option = queue.locator("option").filter(has_text=partition).first
+    option.wait_for(state="attached", timeout=30_000)
+    queue.select_option(value=option.get_attribute("value"))
     page.get_by_label("Executor").select_option(label="slurm")
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("region", name="Result")).to_be_visible(timeout=60_000)

@@ -29,3 +29,13 @@ export function at(data: unknown, pointer: string): unknown {
 export function leaf(pointer: string): string {
   return tokens(pointer).at(-1) ?? "";
 }
+
+/** Return an object with a value at the place that a pointer names; what is on the way is made. */
+export function put(target: Record<string, unknown>, pointer: string, value: unknown): Record<string, unknown> {
+  const [first, ...rest] = tokens(pointer);
+  if (first === undefined || first === "__proto__") return target;
+  const inner = Object.hasOwn(target, first) ? target[first] : undefined;
+  const under = inner !== null && typeof inner === "object" && !Array.isArray(inner) ? (inner as Record<string, unknown>) : {};
+  const below = `/${rest.map((token) => token.replace(/~/g, "~0").replace(/\//g, "~1")).join("/")}`;
+  return { ...target, [first]: rest.length ? put(under, below, value) : value };
+}

@@ -67,8 +67,10 @@ function missing(view: View, description: Description): string | undefined {
     if (!Object.hasOwn(description.resources, view.resource)) return `it names the resource “${view.resource}”, which does not exist`;
     return lacking(description.resources[view.resource] as Resource, description);
   }
-  if (view.kind === "plot" && !Object.hasOwn(description.streams, view.stream)) {
-    return `it names the stream “${view.stream}”, which does not exist`;
+  if (view.kind === "plot") {
+    if (!Object.hasOwn(description.streams, view.stream)) return `it names the stream “${view.stream}”, which does not exist`;
+    const history = description.streams[view.stream]?.history;
+    return history === undefined ? undefined : unread(history, description);
   }
   if ((view.kind === "facts" || view.kind === "gauge") && description.operations[view.operation]?.effect !== "read") {
     return "it names an operation that changes something; only reading ones run unasked";
@@ -79,9 +81,15 @@ function missing(view: View, description: Description): string | undefined {
 function lacking(resource: Resource, description: Description): string | undefined {
   const named = [resource.list, ...(resource.get ? [resource.get] : []), ...(resource.logs ?? []).map((log) => log.operation)];
   for (const name of named) {
-    if (!Object.hasOwn(description.operations, name)) return `it names the operation “${name}”, which does not exist`;
-    if (description.operations[name]?.effect !== "read") return `the operation “${name}” changes something; only reading ones run unasked`;
+    const lack = unread(name, description);
+    if (lack) return lack;
   }
+  return undefined;
+}
+
+function unread(name: string, description: Description): string | undefined {
+  if (!Object.hasOwn(description.operations, name)) return `it names the operation “${name}”, which does not exist`;
+  if (description.operations[name]?.effect !== "read") return `the operation “${name}” changes something; only reading ones run unasked`;
   return undefined;
 }
 

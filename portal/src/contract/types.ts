@@ -36,7 +36,10 @@ export interface OperationUi {
   advanced?: string[];
   fields?: Record<string, FieldHint>;
   submit?: string;
-  purpose?: "launch";
+  /** What the operation is for, so that other pages find it without knowing its plugin. */
+  purpose?: "launch" | "submit";
+  /** Where in the input the things go that such a page may give, by their names. */
+  accepts?: Record<string, string>;
 }
 
 export interface Operation {
@@ -108,7 +111,10 @@ export interface Resource {
 export interface Stream {
   topic: string;
   time?: string;
+  /** An operation that tells the past, as a list of what the topic would have told. */
   history?: string;
+  /** Where that list is in its answer. */
+  samples?: string;
 }
 
 export interface Series {
@@ -130,6 +136,7 @@ export interface PlotView extends ViewBase {
 export interface GaugeView extends ViewBase {
   kind: "gauge"; operation: string; input?: Record_; unit?: Unit; each?: string; label?: string; used: string; of: string;
   details?: Column[];
+  leads?: { purpose: "submit"; give: Record<string, string> };
 }
 export interface FactsView extends ViewBase { kind: "facts"; operation: string; at?: string; fields?: Column[] }
 export interface LogView extends ViewBase { kind: "log"; operation: string; input?: Record_ }

@@ -109,6 +109,14 @@ function FromOperation(props: WidgetProps): ReactNode {
     enabled: place !== undefined && operation?.effect === "read",
     staleTime: 60_000,
   });
+  if (found.isLoading) {
+    // No field to type into that another one would replace in a moment.
+    return (
+      <select id={props.id} disabled {...described(props)}>
+        <option>Loading …</option>
+      </select>
+    );
+  }
   const items = at(found.data, choices.items);
   if (!Array.isArray(items) || items.length === 0) return <Text {...props} />;
   const entries = items.map((item: unknown) => ({ value: at(item, choices.value), label: String(at(item, choices.label) ?? at(item, choices.value)) }));
