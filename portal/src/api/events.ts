@@ -64,7 +64,6 @@ export function listen(): void {
       port.start();
       post = (message) => port.postMessage(message);
     }
-    setInterval(() => post?.({ kind: "ping" }), 20_000);
     window.addEventListener("pagehide", () => post?.({ kind: "bye" }));
     window.addEventListener("pageshow", (event) => {
       if (event.persisted) greet();
@@ -88,6 +87,10 @@ function hear(message: FromHub): void {
     }
     case "topology":
       topology.set(message.data);
+      return;
+    case "ping":
+      // A message and no timer: browsers let the timers of hidden tabs rest.
+      post?.({ kind: "pong" });
       return;
     case "truncated":
       for (const refetch of refetchers) refetch();

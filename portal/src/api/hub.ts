@@ -6,12 +6,13 @@ export type FromHub =
   | { kind: "status"; status: Status; since: number; retryAt: number }
   | { kind: "topology"; data: Topology }
   | { kind: "event"; edge: string; plugin: string; topic: string; data: unknown }
-  | { kind: "truncated" };
+  | { kind: "truncated" }
+  | { kind: "ping" };
 
 export type ToHub =
   | { kind: "hello"; base: string }
   | { kind: "topics"; topics: string[] }
-  | { kind: "ping" }
+  | { kind: "pong" }
   | { kind: "reconnect" }
   | { kind: "bye" };
 
@@ -37,10 +38,13 @@ interface Member {
   post: (message: FromHub) => void;
   topics: string[];
   heard: number;
+  known: boolean;
 }
 
 const SILENT_MS = 40_000;
-const GONE_MS = 150_000;
+// A tab that was closed says so; one that was killed does not answer any more. Its stream ends within a minute.
+const ASK_MS = 15_000;
+const GONE_MS = 40_000;
 
 export class Hub {
   #members = new Set<Member>();
@@ -56,13 +60,16 @@ export class Hub {
   #silence: ReturnType<typeof setTimeout> | undefined;
   #asked = "";
 
-  constructor() {
-    setInterval(() => this.#sweep(), 30_000);
+  constructor(askMs = ASK_MS, private readonly goneMs = GONE_MS) {
+    setInterval(() => {
+      this.#sweep();
+      this.#tell({ kind: "ping" });
+    }, askMs);
   }
 
   /** Add a tab; returns what takes its messages. */
   join(post: (message: FromHub) => void): (message: ToHub) => void {
-    const member: Member = { post, topics: [], heard: Date.now() };
+    const member: Member = { post, topics: [], heard: Date.now(), known: false };
     return (message) => {
       member.heard = Date.now();
       switch (message.kind) {
@@ -73,7 +80,7 @@ export class Hub {
         case "hello":
           this.#base = message.base;
           this.#enter(member);
-          if (this.#status === "signed-out" || this.#abort === undefined) this.#start();
+          if (this.#status === "signed-out") this.#start();
           return;
         case "topics":
           member.topics = message.topics;
@@ -96,6 +103,10 @@ export class Hub {
     this.#members.add(member);
     member.post(this.#told());
     if (this.#topology) member.post({ kind: "topology", data: this.#topology });
+    // One that comes back, from a cache or from being frozen, has missed what came meanwhile.
+    if (member.known) member.post({ kind: "truncated" });
+    member.known = true;
+    if (this.#abort === undefined && this.#base !== "" && this.#status !== "signed-out") this.#start();
   }
 
   #told(): FromHub {
@@ -119,11 +130,12 @@ export class Hub {
 
   #sweep(): void {
     const now = Date.now();
-    for (const member of this.#members) if (now - member.heard > GONE_MS) this.#members.delete(member);
+    for (const member of this.#members) if (now - member.heard > this.goneMs) this.#members.delete(member);
     if (this.#members.size === 0) {
       this.#abort?.abort();
       this.#abort = undefined;
       clearTimeout(this.#timer);
+      clearTimeout(this.#silence);
     }
   }
 

@@ -9,7 +9,7 @@ export interface Session {
   subject?: string;
   scopes?: string[];
   expires?: number;
-  bridge?: { version: string; url: string; instance: string };
+  bridge?: { version: string; url: string; instance: string; started: number };
 }
 
 let current: Session | undefined;

@@ -1,22 +1,15 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useState } from "react";
-import { get, post, send } from "../api/client";
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useRef, useState } from "react";
+import { post, send } from "../api/client";
 import { useLive, useTopology } from "../api/events";
+import type { Topology } from "../api/hub";
 import { may, useSession } from "../api/session";
-import { text } from "../ui/format";
-import { Command, CopyButton, ErrorCard, Page, Skeleton, Stale, toast, toastError, useConfirm } from "../ui/kit";
+import { type EdgeRow, useEdges } from "../ui/edges";
+import { duration } from "../ui/format";
+import { Badge, Command, Page, Stale, toastError, useConfirm } from "../ui/kit";
 import { FactList } from "../views/small";
 import { edgeCommand } from "./Edges";
-
-interface Token {
-  id: string;
-  kind: string;
-  subject: string;
-  scopes: string[];
-  label: string;
-  created: number;
-  expires: number | null;
-}
+import { Tokens } from "./Tokens";
 
 export default function Bridge(): ReactNode {
   const topology = useTopology();
@@ -24,10 +17,17 @@ export default function Bridge(): ReactNode {
   const live = useLive();
   const [ended, setEnded] = useState(false);
   const admin = may(session, "admin", "bridge");
+  const before = useRef<{ events: number; at: number }>(undefined);
   const figures = useQuery({
     queryKey: ["metrics"],
-    queryFn: async ({ signal }) => readMetrics(await (await send("/metrics", { signal, headers: { accept: "text/plain" } })).text()),
-    refetchInterval: 10_000,
+    queryFn: async ({ signal }): Promise<Record<string, number>> => {
+      const found = readMetrics(await (await send("/metrics", { signal, headers: { accept: "text/plain" } })).text());
+      const now = { events: found.events_newest ?? 0, at: Date.now() };
+      const last = before.current;
+      before.current = now;
+      return last && now.at > last.at ? { ...found, rate: Math.max(0, ((now.events - last.events) / (now.at - last.at)) * 1000) } : found;
+    },
+    refetchInterval: 5000,
     enabled: may(session, "read", "bridge/metrics"),
   });
   if (ended) {
@@ -45,6 +45,7 @@ export default function Bridge(): ReactNode {
     );
   }
   const url = topology?.bridge.url ?? "";
+  const started = session?.bridge?.started;
   const connected = Object.keys(topology?.edges ?? {}).filter((name) => name !== "bridge").length;
   return (
     <Page title="Bridge" lead={url}>
@@ -54,17 +55,19 @@ export default function Bridge(): ReactNode {
           <Stale since={figures.dataUpdatedAt}>
             <FactList
               data={{
-                version: session?.bridge?.version, url, tls: url.startsWith("https:") ? "on" : "off: plain HTTP", edges: connected,
-                listeners: figures.data?.event_listeners, parked: figures.data?.calls_parked, events: figures.data?.events_newest,
+                version: session?.bridge?.version, url, up: started === undefined ? undefined : duration(Date.now() / 1000 - started), tls: url.startsWith("https:") ? "on" : "off: plain HTTP", edges: connected,
+                listeners: figures.data?.event_listeners, parked: figures.data?.calls_parked, events: figures.data?.events_newest, rate: figures.data?.rate === undefined ? undefined : `${figures.data.rate.toFixed(1)} a second`,
               }}
               fields={[
                 { field: "/version", label: "Version" },
                 { field: "/url", label: "Address", format: "code" },
+                { field: "/up", label: "Running for" },
                 { field: "/tls", label: "TLS" },
                 { field: "/edges", label: "Edges connected" },
-                { field: "/listeners", label: "Event streams" },
+                { field: "/listeners", label: "Listeners, a browser is one" },
                 { field: "/parked", label: "Calls waiting for an edge" },
                 { field: "/events", label: "Events so far" },
+                { field: "/rate", label: "Durable events" },
               ]}
             />
           </Stale>
@@ -81,6 +84,7 @@ export default function Bridge(): ReactNode {
           />
         </section>
       </div>
+      <Warnings url={url} topology={topology} />
       <Tokens live={live} />
       <section className="card stack tight" aria-labelledby="help">
         <h2 id="help">Connect a new edge</h2>
@@ -94,163 +98,41 @@ export default function Bridge(): ReactNode {
   );
 }
 
-function Tokens({ live }: { live: boolean }): ReactNode {
-  const client = useQueryClient();
-  const found = useQuery({ queryKey: ["tokens"], queryFn: ({ signal }) => get<{ tokens: Token[] }>("/tokens", { signal }) });
-  const [dialog, ask] = useConfirm();
-  const [making, setMaking] = useState(false);
-  const [made, setMade] = useState<{ token: string; id: string }>();
-  const [label, setLabel] = useState("");
-  const [scopes, setScopes] = useState("read:*");
-  const [days, setDays] = useState("30");
-  const [join, setJoin] = useState(false);
-  const [wrong, setWrong] = useState("");
-  const again = () => void client.invalidateQueries({ queryKey: ["tokens"] });
-
-  const create = async (event: FormEvent) => {
-    event.preventDefault();
-    setWrong("");
-    try {
-      const body = {
-        label,
-        join,
-        ...(join ? {} : { scopes: scopes.split(/[\s,]+/).filter(Boolean) }),
-        ...(Number(days) > 0 ? { expires_s: Number(days) * 86400 } : {}),
-      };
-      setMade(await post("/tokens", body));
-      setMaking(false);
-      again();
-    } catch (error) {
-      setWrong(error instanceof Error ? error.message : String(error));
-    }
-  };
-  const revoke = async (token: Token) => {
-    const sure = await ask({
-      title: `Revoke the token ${token.label || token.id}?`,
-      confirm: "Revoke",
-      text: <p>Whatever uses it is refused from this moment on, browsers that were signed in with it too.</p>,
-    });
-    if (!sure) return;
-    try {
-      await send(`/tokens/${encodeURIComponent(token.id)}`, { method: "DELETE" });
-      toast("ok", `Token ${token.label || token.id} is revoked`);
-      again();
-    } catch (error) {
-      toastError(error, "Revoke");
-    }
-  };
+/** What somebody should look at, read from what the bridge tells of itself and of its edges. */
+function Warnings({ url, topology }: { url: string; topology: Topology | undefined }): ReactNode {
+  const edges = useEdges();
+  const found = warningsOf(url, topology, edges.data?.edges ?? []);
   return (
-    <section className="stack tight" aria-labelledby="tokens">
-      {dialog}
-      <div className="row between">
-        <h2 id="tokens">Tokens</h2>
-        <button type="button" data-new className="button" aria-expanded={making} disabled={!live} onClick={() => setMaking(!making)}>
-          New token
-        </button>
-      </div>
-      {made ? (
-        <div className="notice ok stack tight" role="status">
-          <p>The new token is shown this once:</p>
-          <div className="command">
-            <pre data-secret>{made.token}</pre>
-            <CopyButton text={made.token} label="Copy token" />
-          </div>
-          <p>
-            <button type="button" className="button small" onClick={() => setMade(undefined)}>
-              Done
-            </button>
-          </p>
-        </div>
-      ) : null}
-      {making ? (
-        <form className="card stack" onSubmit={(event) => void create(event)}>
-          <div className="dash">
-            <div>
-              <label className="label" htmlFor="token-label">
-                Label
-              </label>
-              <input id="token-label" className="input" value={label} onChange={(event) => setLabel(event.target.value)} />
-              <p className="help">What it is for.</p>
-            </div>
-            <div>
-              <label className="label" htmlFor="token-days">
-                Days it lasts
-              </label>
-              <input id="token-days" className="input" type="number" min="0" step="any" value={days} onChange={(event) => setDays(event.target.value)} />
-              <p className="help">Empty or 0: as long as your own.</p>
-            </div>
-            {join ? null : (
-              <div>
-                <label className="label" htmlFor="token-scopes">
-                  Scopes
-                </label>
-                <input id="token-scopes" className="input mono" value={scopes} onChange={(event) => setScopes(event.target.value)} />
-                <p className="help">
-                  For example <code>read:*</code> or <code>write:NAME/PLUGIN</code>, separated by spaces.
-                </p>
-              </div>
-            )}
-          </div>
-          <label className="row">
-            <input type="checkbox" checked={join} onChange={(event) => setJoin(event.target.checked)} /> For one edge to join with, not for a caller
-          </label>
-          {wrong ? (
-            <p className="field-error" role="alert">
-              {wrong}
-            </p>
-          ) : null}
-          <div className="row">
-            <button type="submit" className="button primary" disabled={!live}>
-              Create token
-            </button>
-            <button type="button" className="button" onClick={() => setMaking(false)}>
-              Cancel
-            </button>
-          </div>
-        </form>
-      ) : null}
-      {found.isPending ? <Skeleton /> : null}
-      {found.error && !found.data ? <ErrorCard error={found.error} again={() => void found.refetch()} /> : null}
-      {found.data ? (
-        <div className="table scroll-x" tabIndex={0} role="region" aria-label="Table of tokens">
-          <table className="simple">
-            <thead>
-              <tr>
-                <th scope="col">Label</th>
-                <th scope="col">Subject</th>
-                <th scope="col">Scopes</th>
-                <th scope="col">Created</th>
-                <th scope="col">Expires</th>
-                <th scope="col">
-                  <span className="sr">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.data.tokens.map((token) => (
-                <tr key={token.id}>
-                  <td>
-                    {token.label || <span className="muted">–</span>} {token.kind === "join" ? <span className="badge">join</span> : null}
-                  </td>
-                  <td>{token.subject}</td>
-                  <td className="mono">{token.scopes.join(" ") || "–"}</td>
-                  <td>{token.created ? text(token.created, "time") : "at first start"}</td>
-                  <td>{token.expires === null ? "never" : text(token.expires, "time")}</td>
-                  <td>
-                    {token.created ? (
-                      <button type="button" className="button small danger" disabled={!live} aria-label={`Revoke ${token.label || token.id}`} onClick={() => void revoke(token)}>
-                        Revoke
-                      </button>
-                    ) : null}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      ) : null}
+    <section className="card stack tight" aria-labelledby="warnings">
+      <h2 id="warnings">Warnings</h2>
+      {found.length === 0 ? <p className="muted">None.</p> : null}
+      <ul className="stack tight">
+        {found.map((each) => (
+          <li key={each} className="row">
+            <Badge tone="warn">warning</Badge> <span className="grow">{each}</span>
+          </li>
+        ))}
+      </ul>
     </section>
   );
+}
+
+const LOOPBACK = /^(localhost|127\.|\[::1\])/;
+const SKEW_S = 5;
+
+export function warningsOf(url: string, topology: Topology | undefined, edges: EdgeRow[]): string[] {
+  const found: string[] = [];
+  if (url.startsWith("http:") && !LOOPBACK.test(new URL(url).host)) found.push("Traffic is not encrypted: the bridge speaks plain HTTP, and tokens can be read on the way.");
+  for (const [edge, about] of Object.entries(topology?.edges ?? {})) {
+    if (about.suspect) found.push(`Edge ${edge} does not answer at the moment.`);
+    for (const [plugin, told] of Object.entries(about.plugins)) {
+      if (told.status !== "loaded" && told.status !== "starting") found.push(`Plugin ${plugin} of edge ${edge} is ${told.status}${told.reason ? `: ${told.reason}` : "."}`);
+    }
+  }
+  for (const edge of edges) {
+    if (edge.clock_skew_s !== null && Math.abs(edge.clock_skew_s) > SKEW_S) found.push(`The clock of edge ${edge.name} is off by ${duration(Math.abs(edge.clock_skew_s))}.`);
+  }
+  return found;
 }
 
 function Danger({ url, live, ended }: { url: string; live: boolean; ended: () => void }): ReactNode {

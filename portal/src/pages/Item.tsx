@@ -9,6 +9,7 @@ import { at, leaf } from "../contract/pointer";
 import type { Description, DetailView, Operation, Record_, Resource } from "../contract/types";
 import { duration, text, time, toneOf } from "../ui/format";
 import { Badge, Boundary, CopyButton, ErrorCard, Page, Skeleton, Stale } from "../ui/kit";
+import { NotifyButton } from "../ui/Notify";
 import { useActions } from "../views/actions";
 import { keepDraft } from "../views/form/drafts";
 import { inputFor } from "../views/resource";
@@ -104,6 +105,7 @@ function One({ place, description, name, resource, id }: Props): ReactNode {
       }
       side={
         <>
+          {over ? null : <NotifyButton {...{ place, description, resource, id }} input={inputFor(operation, seed)} />}
           {form?.kind === "form" && again ? (
             <button
               type="button"

@@ -4,6 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Problem } from "../api/client";
 import { useConnection } from "../api/events";
+import { CopyButton } from "./kit";
 import { save } from "./Table";
 
 const KEPT = 100_000;
@@ -157,6 +158,7 @@ export default function Log({ label, open, resumes, empty = "No output yet." }: 
         <span className="muted small" role="status">
           {state === "open" ? "live" : state === "waiting" ? "interrupted, resuming …" : state === "failed" ? problem : `${lines.length} lines, complete`}
         </span>
+        <CopyButton text={text} label={`Copy ${label}`} />
         <button type="button" className="button small" onClick={() => save(`${label}.txt`, "text/plain", text())}>
           Download
         </button>

@@ -27,6 +27,7 @@ const PATHS: Record<string, string> = {
   menu: "M4 7h16M4 12h16M4 17h16",
   close: "M6 6l12 12M18 6 6 18",
   copy: "M9 9h10v11H9zM5 15V4h10",
+  bell: "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4",
   check: "M5 12l5 5 9-10",
   pin: "M9 3h6l-1 6 4 4H6l4-4zM12 13v8",
   plus: "M12 5v14M5 12h14",
@@ -115,20 +116,21 @@ export function Toasts(): ReactNode {
 
 // --- copying ----------------------------------------------------------------------------------------
 
-export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }): ReactNode {
+export function CopyButton({ text, label = "Copy" }: { text: string | (() => string); label?: string }): ReactNode {
   const [done, setDone] = useState(false);
-  const [manual, setManual] = useState(false);
+  const [manual, setManual] = useState<string>();
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
-    if (manual) field.current?.select();
+    if (manual !== undefined) field.current?.select();
   }, [manual]);
   const copy = async () => {
+    const wanted = typeof text === "string" ? text : text();
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(wanted);
       setDone(true);
       setTimeout(() => setDone(false), 2000);
     } catch {
-      setManual(true); // no secure context: the browser keeps the clipboard to itself
+      setManual(wanted); // no secure context: the browser keeps the clipboard to itself
     }
   };
   return (
@@ -136,7 +138,7 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
       <button type="button" className="iconbutton" aria-label={done ? "Copied" : label} title={label} onClick={() => void copy()}>
         <Icon name={done ? "check" : "copy"} />
       </button>
-      {manual ? <textarea ref={field} className="input mono" readOnly value={text} aria-label={label} rows={3} /> : null}
+      {manual === undefined ? null : <textarea ref={field} className="input mono" readOnly value={manual} aria-label={label} rows={3} />}
     </>
   );
 }

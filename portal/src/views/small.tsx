@@ -7,6 +7,7 @@ import { at } from "../contract/pointer";
 import type { Column, Description, FactsView, GaugeView, Operation } from "../contract/types";
 import { cell, inUnit, labelOf, text, words } from "../ui/format";
 import { ErrorCard, Skeleton, Stale } from "../ui/kit";
+import { type Lead, useLead } from "./leads";
 
 function useRead(place: Place, description: Description, name: string, input: Record<string, unknown> = {}, everyMs = 30_000) {
   const operation = description.operations[name] as Operation;
@@ -23,6 +24,7 @@ export function Gauge({ view, place, description }: { view: GaugeView; place: Pl
   const found = useRead(place, description, view.operation, view.input, 10_000);
   const each = view.each === undefined ? undefined : at(found.data, view.each);
   const rows: unknown[] = Array.isArray(each) ? each : each !== null && typeof each === "object" ? Object.values(each) : view.each === undefined && found.data ? [found.data] : [];
+  const lead = useLead(place, view.leads);
   if (view.each !== undefined && found.data && rows.length === 0) return null;
   return (
     <section className="card" aria-label={view.title ?? view.id}>
@@ -33,7 +35,7 @@ export function Gauge({ view, place, description }: { view: GaugeView; place: Pl
         <Stale since={found.dataUpdatedAt}>
           <div className="gauges">
             {rows.slice(0, 200).map((row, index) => (
-              <Bar key={index} row={row} view={view} />
+              <Bar key={index} row={row} view={view} lead={lead} />
             ))}
           </div>
         </Stale>
@@ -42,7 +44,7 @@ export function Gauge({ view, place, description }: { view: GaugeView; place: Pl
   );
 }
 
-function Bar({ row, view }: { row: unknown; view: GaugeView }): ReactNode {
+function Bar({ row, view, lead }: { row: unknown; view: GaugeView; lead: Lead | undefined }): ReactNode {
   const used = at(row, view.used);
   const of = at(row, view.of);
   const label = view.label ? text(at(row, view.label)) : (view.title ?? view.id);
@@ -52,7 +54,13 @@ function Bar({ row, view }: { row: unknown; view: GaugeView }): ReactNode {
     <div>
       <div className="gauge-head">
         <span className="cut" title={label}>
-          {label}
+          {lead ? (
+            <button type="button" className="link" title={`${lead.title}: ${label}`} onClick={() => lead.follow(row)}>
+              {label}
+            </button>
+          ) : (
+            label
+          )}
         </span>
         <span>{known ? `${inUnit(used, view.unit)} of ${inUnit(of, view.unit)} · ${Math.round(share * 100)} %` : "unknown"}</span>
       </div>

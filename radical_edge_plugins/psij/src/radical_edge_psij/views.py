@@ -10,6 +10,8 @@ _TONES = {
 
 SUBMIT_FORM: Mapping[str, object] = {
     "order": ["job_spec", "executor"],
+    "purpose": "submit",
+    "accepts": {"queue": "/job_spec/attributes/queue_name"},
     "fields": {
         "/job_spec": {"title": "Job"},
         "/job_spec/executable": {"placeholder": "/bin/date"},

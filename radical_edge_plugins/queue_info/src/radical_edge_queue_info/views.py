@@ -105,6 +105,7 @@ VIEWS: Mapping[str, object] = {
             "label": "/name",
             "used": "/nodes_used",
             "of": "/nodes_total",
+            "leads": {"purpose": "submit", "give": {"queue": "/name"}},
             "details": _columns(
                 ("/state", "State", "text", 1),
                 ("/nodes_idle", "Free", "number", 1),
