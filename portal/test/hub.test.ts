@@ -146,6 +146,18 @@ describe("the hub", () => {
     await until(() => bridge.streams.length === 2 && tab.kinds("truncated").length === 1);
   });
 
+  it("B2: rests after the bridge was ended on purpose, until somebody asks", async () => {
+    const bridge = await new Bridge().start();
+    const tab = new Tab(new Hub(), bridge.base);
+    await until(() => tab.status === "live");
+    tab.say({ kind: "rest" });
+    await until(() => tab.status === "lost");
+    await new Promise((wake) => setTimeout(wake, 1500)); // the first try would come within 0.6 s
+    expect(bridge.streams).toHaveLength(1);
+    tab.say({ kind: "reconnect" });
+    await until(() => bridge.streams.length === 2 && tab.status === "live");
+  });
+
   it("keeps a tab that answers", async () => {
     const bridge = await new Bridge().start();
     const tab = new Tab(new Hub(50, 200), bridge.base);

@@ -100,6 +100,11 @@ function hear(message: FromHub): void {
   }
 }
 
+/** Stop trying: the bridge was ended on purpose. */
+export function rest(): void {
+  post?.({ kind: "rest" });
+}
+
 export function reconnect(): void {
   post?.({ kind: "reconnect" });
 }

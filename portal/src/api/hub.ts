@@ -14,6 +14,7 @@ export type ToHub =
   | { kind: "topics"; topics: string[] }
   | { kind: "pong" }
   | { kind: "reconnect" }
+  | { kind: "rest" }
   | { kind: "bye" };
 
 export interface Announced {
@@ -59,6 +60,7 @@ export class Hub {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #asked = "";
+  #resting = false;
 
   constructor(askMs = ASK_MS, private readonly goneMs = GONE_MS) {
     setInterval(() => {
@@ -79,6 +81,7 @@ export class Hub {
           return;
         case "hello":
           this.#base = message.base;
+          this.#resting = false;
           this.#enter(member);
           if (this.#status === "signed-out") this.#start();
           return;
@@ -87,7 +90,16 @@ export class Hub {
           this.#enter(member);
           if (this.#wanted() !== this.#asked && this.#status === "live") this.#start();
           return;
+        case "rest":
+          // The bridge was ended on purpose: nobody knocks at its door until somebody asks for that.
+          this.#enter(member);
+          this.#resting = true;
+          clearTimeout(this.#timer);
+          this.#abort?.abort();
+          this.#become("lost");
+          return;
         case "reconnect":
+          this.#resting = false;
           this.#enter(member);
           this.#tries = 0;
           this.#start();
@@ -140,6 +152,7 @@ export class Hub {
   }
 
   #start(): void {
+    if (this.#resting) return;
     clearTimeout(this.#timer);
     this.#abort?.abort();
     const abort = new AbortController();
@@ -155,6 +168,7 @@ export class Hub {
     }
     if (abort !== this.#abort) return;
     clearTimeout(this.#silence);
+    if (this.#resting) return;
     if (await this.#isSignedOut()) {
       if (abort !== this.#abort) return;
       this.#abort = undefined;
@@ -163,7 +177,7 @@ export class Hub {
       this.#become("signed-out");
       return;
     }
-    if (abort !== this.#abort) return;
+    if (abort !== this.#abort || this.#resting) return;
     const wait = Math.min(15_000, 500 * 2 ** this.#tries) * (0.75 + Math.random() / 2);
     this.#tries += 1;
     this.#become("lost", Date.now() + wait);

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useRef, useState } from "react";
 import { post, send } from "../api/client";
-import { useLive, useTopology } from "../api/events";
+import { rest, useLive, useTopology } from "../api/events";
 import type { Topology } from "../api/hub";
 import { may, useSession } from "../api/session";
 import { type EdgeRow, useEdges } from "../ui/edges";
@@ -148,6 +148,7 @@ function Danger({ url, live, ended }: { url: string; live: boolean; ended: () =>
     if (!sure) return;
     try {
       await post("/bridge/terminate");
+      rest();
       ended();
     } catch (error) {
       toastError(error, "Terminate");

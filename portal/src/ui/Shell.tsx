@@ -80,7 +80,7 @@ function Banner(): ReactNode {
       <span>
         The bridge can’t be reached since <Ago ms={since} />. What is shown may be out of date.
       </span>
-      <span className="small">{wait ? `Next try in ${wait} s` : "Trying …"}</span>
+      <span className="small">{wait ? `Next try in ${wait} s` : retryAt ? "Trying …" : ""}</span>
       <button type="button" className="button small" onClick={reconnect}>
         Reconnect now
       </button>
