@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,25 @@ def test_examples_pass_their_own_schema(documents: dict[str, dict[str, Any]]) ->
             schema = {**operation["input"], "$defs": document["$defs"]}
             for example in operation["examples"]:
                 jsonschema.Draft202012Validator(schema).validate(example["input"])
+
+
+def words_of(schema: Any) -> set[str]:
+    """Every key and every word of a closed list that a schema knows."""
+    if isinstance(schema, list):
+        return set().union(*map(words_of, schema))
+    if not isinstance(schema, dict):
+        return set()
+    own = (
+        {*schema.get("properties", {}), *schema.get("enum", [])}
+        if isinstance(schema.get("properties", {}), dict)
+        else set()
+    )
+    return own | set().union(*(words_of(each) for each in schema.values()))
+
+
+def test_the_reference_names_everything() -> None:
+    """Each key and each word that a description may hold is in the reference for authors of plugins."""
+    page = (Path(__file__).parents[2] / "docs/reference/ui-contract.md").read_text(encoding="utf-8")
+    known = {*re.findall(r"[\w$]+", page)}
+    left_to_core = {"name", "version", "docs", "sessions", "GET", "POST", "write", "function"}
+    assert words_of(CONTRACT) - known - left_to_core == set()
