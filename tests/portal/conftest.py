@@ -152,6 +152,12 @@ def third_party(site: Path) -> None:
     )
 
 
+@pytest.fixture(scope="session")
+def install_stranger() -> Callable[[Path], None]:
+    """What installs a stranger's distribution into a folder on the path of an edge."""
+    return third_party
+
+
 @pytest.fixture(scope="module")
 def system(shared_stand: Stand) -> tuple[Bridge, Edge]:
     """A bridge and the edge ``hpc`` with every installed plugin and a stranger's."""

@@ -26,11 +26,23 @@ class Take:
     began_at: float
     ended_at: float | None
     note: str
+    why: str = ""
 
 
 @frozen(kw_only=True)
 class Takes:
     takes: tuple[Take, ...]
+
+
+@frozen(kw_only=True)
+class Heard:
+    t: float
+    level: float
+
+
+@frozen(kw_only=True)
+class Levels:
+    heard: tuple[Heard, ...]
 
 
 @frozen(kw_only=True)
@@ -130,6 +142,26 @@ class Desk(PluginSession):
                 return
             await asyncio.sleep(0.05)
 
+    @operation.get("flood/{sid}", title="Flood", stream="text")
+    async def flood(self, lines: int = 100_000) -> AsyncIterator[bytes]:
+        """Send many lines at once."""
+        return self._flood(lines)
+
+    async def _flood(self, lines: int) -> AsyncIterator[bytes]:
+        for begin in range(0, lines, 1000):
+            yield "".join(f"flood {n}\n" for n in range(begin, min(lines, begin + 1000))).encode()
+
+    @operation.get("noise/{sid}", title="Noise", stream="bytes")
+    async def noise(self) -> AsyncIterator[bytes]:
+        """Send what is no text, colours, progress, and a line without end."""
+        return self._noise()
+
+    async def _noise(self) -> AsyncIterator[bytes]:
+        yield b"bad \xff\xfe bytes\n\x1b[31mred\x1b[0m and \x1b[2Jplain\n 10%\r 50%\r100%\n"
+        yield "split \u00e4".encode()[:-1]
+        yield "\u00e4 here\n".encode()[1:]
+        yield b"long " + b"x" * 1_000_000 + b"\nlast\n"
+
     @operation.post("features/{sid}", title="Every feature")
     async def features(
         self,
@@ -191,13 +223,22 @@ class Studio(Plugin):
             id=made, name=name, state="RUNNING", began_at=time.time(), ended_at=None, note=EVIL
         )
         desk.notify("take", {"id": made, "state": "RUNNING"})
-        asyncio.get_running_loop().call_later(seconds, lambda: self.end(made, "DONE", desk))
+        state = "FAILED" if name == "doomed" else "DONE"
+        asyncio.get_running_loop().call_later(seconds, lambda: self.end(made, state, desk))
         return made
 
     def end(self, take: str, state: str, desk: Desk) -> None:
         if take in self.kept and self.kept[take].state == "RUNNING":
-            self.kept[take] = attrs.evolve(self.kept[take], state=state, ended_at=time.time())
+            why = "the tape tore" if state == "FAILED" else ""
+            self.kept[take] = attrs.evolve(self.kept[take], state=state, ended_at=time.time(), why=why)
             desk.notify("take", {"id": take, "state": state})
+
+    @operation.get("levels", title="Levels so far")
+    async def levels(self) -> Levels:
+        """Tell the level of the last half hour but for ten minutes, when nobody measured."""
+        now = time.time()
+        past = [*range(1800, 1200, -10), *range(600, 0, -10)]
+        return Levels(heard=tuple(Heard(t=now - ago, level=10.0) for ago in past))
 
     @operation.get("capacity", title="Capacity")
     async def capacity(self) -> dict[str, Any]:
@@ -218,6 +259,7 @@ class Studio(Plugin):
             "get": "take",
             "live": {"topic": "take", "merge": "key"},
             "state": {"field": "/state", "tone": tones, "final": ["DONE", "DROPPED", "FAILED"]},
+            "reason": "/why",
             "timeline": [{"label": "Began", "field": "/began_at"}, {"label": "Ended", "field": "/ended_at"}],
             "actions": [
                 {
@@ -241,7 +283,7 @@ class Studio(Plugin):
                 "take": take,
                 "row": {**take, "title": "Row", "list": "many", "actions": [], "logs": []},
             },
-            "streams": {"level": {"topic": "level", "time": "/t"}},
+            "streams": {"level": {"topic": "level", "time": "/t", "history": "levels", "samples": "/heard"}},
             "views": [
                 {"id": "takes", "kind": "table", "title": "Takes", "resource": "take", "columns": columns},
                 {"id": "begin", "kind": "form", "title": "Begin", "operation": "begin"},

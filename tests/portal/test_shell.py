@@ -1,4 +1,4 @@
-"""What surrounds every page: checks S1, S2, S4, S5, S7, S9."""
+"""What surrounds every page: checks S1, S2, S4 to S7, S9."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from kit.hosts import Bridge
+from kit.waiting import until
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -97,6 +98,50 @@ def test_s5_a_lost_bridge_is_told_and_comes_back(own_system: Any, browsers: Call
     expect(page.get_by_text("Begin a take: done.")).to_be_visible()
 
 
+def test_s6_what_ended_during_an_outage_is_shown_once(own_system: Any, browsers: Callable[..., Any]) -> None:
+    """S6: a state that nobody heard of is there when the bridge is back; no row comes twice, and one toast at most."""
+    stand, bridge, _ = own_system
+    browser = browsers(bridge.url)
+    browser.allowed.append(r"Failed to load resource|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED)")
+    browser.sign_in(bridge.token)
+    sid = bridge.session("hpc", "studio", name="portal")
+    made = bridge.post(f"/hpc/studio/begin/{sid}", {"name": "unheard", "seconds": 2})
+    page = browser.go("/ui/e/hpc/studio")
+    rows = page.locator(".t-body").get_by_role("row")
+    expect(rows.get_by_text("RUNNING")).to_be_visible()
+    bridge.kill()
+    expect(page.get_by_text("The bridge can’t be reached since")).to_be_visible()
+    expect(page.get_by_text("As of")).to_be_visible()  # S5: dimmed, with its age
+    expect(rows.get_by_role("button", name="Drop it")).to_be_disabled()
+    page.wait_for_timeout(2000)  # the take ends meanwhile
+    again = stand.bridge(port=bridge.port)
+    again.has("hpc", "studio", within_s=60)
+    expect(rows.get_by_text("DONE")).to_be_visible(timeout=20_000)
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(made["id"])
+    assert page.locator(".toast").count() <= 1
+
+
+def test_s7_a_page_that_comes_back_is_live(browser: Any, bridge: Bridge) -> None:
+    """S7: going elsewhere and back, as with the browser's own cache of pages, leads to a live page."""
+    page = browser.go("/ui/e/hpc/studio")
+    page.get_by_label("Filter takes").wait_for()
+    page.goto("about:blank")
+    sid = bridge.session("hpc", "studio", name="portal")
+    made = bridge.post(f"/hpc/studio/begin/{sid}", {"name": "meanwhile", "seconds": 600})
+    page.go_back()
+    row = page.get_by_role("row").filter(has_text=made["id"])
+    expect(row.get_by_text("RUNNING")).to_be_visible()
+    bridge.post(f"/hpc/studio/drop/{sid}/{made['id']}")
+    expect(row.get_by_text("DROPPED")).to_be_visible()
+
+
+def listeners(bridge: Bridge) -> float:
+    figures = bridge.ask("GET", "/metrics").body.decode()
+    line = next(line for line in figures.splitlines() if line.startswith("radical_edge_event_listeners"))
+    return float(line.split()[-1])
+
+
 def test_s7_eight_tabs_are_live_at_once(browser: Any, bridge: Bridge) -> None:
     """S7: eight tabs share one event stream."""
     tabs = [browser.page, *(browser.context.new_page() for _ in range(7))]
@@ -104,11 +149,7 @@ def test_s7_eight_tabs_are_live_at_once(browser: Any, bridge: Bridge) -> None:
         tab.goto(bridge.url + "/ui/e/hpc/studio")
     for tab in tabs:
         expect(tab.locator(".rail .dot.ok").first).to_be_visible()
-    figures = bridge.ask("GET", "/metrics").body.decode()
-    listeners = next(
-        line for line in figures.splitlines() if "event_listeners" in line and not line.startswith("#")
-    )
-    assert float(listeners.split()[-1]) == 1
+    until(lambda: listeners(bridge) == 1, 60, "one stream for all tabs")
     sid = bridge.session("hpc", "studio", name="portal")
     bridge.post(f"/hpc/studio/begin/{sid}", {"name": "seen by all", "seconds": 0})
     for tab in tabs[1:]:
