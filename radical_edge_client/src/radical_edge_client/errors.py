@@ -71,4 +71,9 @@ class TransferInterrupted(EdgeLost):
 
     def __init__(self, detail: str = "", *, received: int) -> None:
         super().__init__(detail or f"the answer broke off after {received} bytes", received=received)
-        self.received = received
+
+    @property
+    def received(self) -> int:
+        """How many bytes there are; of a file that is put together from several answers, of the file."""
+        found = self.data["received"]
+        return found if isinstance(found, int) else 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -20,6 +23,7 @@ from radical_edge_core.caller import Caller
 from radical_edge_core.errors import EdgeLost, from_problem
 from radical_edge_core.plugin import PluginContext
 from radical_edge_core.plugin.manager import PluginManager
+from radical_edge_staging.client import StagingClient, client_plugin
 
 EVERYTHING = ("read:*", "write:*", "function:*", "admin:*")
 CALLER = Caller(subject="me", scopes=EVERYTHING)
@@ -76,6 +80,10 @@ class Host:
     plugin: Any = None
     sid: str = ""
     cuts: list[int] = field(factory=list)
+    upload_cuts: list[int] = field(factory=list)
+    queries: list[Mapping[str, str]] = field(factory=list)
+    carried: int = 0
+    lost_answers: int = 0
     requests: list[tuple[str, Mapping[str, str]]] = field(factory=list)
     before: Callable[[int], None] = lambda _number: None
 
@@ -144,7 +152,11 @@ class Host:
 
 
 class Carrier:
-    """A transport over the application under test; ``host.cuts`` says after how many bytes answers break off."""
+    """
+    A transport over the application under test. ``host.cuts`` says after how many bytes answers break off,
+    ``host.upload_cuts`` the same of uploads, ``host.lost_answers`` how many uploads end well and nobody hears of it;
+    ``host.carried`` counts the bytes of both.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -155,12 +167,34 @@ class Carrier:
     ) -> Any:  # fmt: skip
         body = dumps(json) if content is None else content
         headers = {"content-type": "application/json"} if content is None else headers
+        cut_after = None
+        if content is not None:
+            self._host.queries.append(params)
+            cut_after = self._host.upload_cuts.pop(0) if self._host.upload_cuts else None
+            body = self._cut(pieces(content) if isinstance(content, bytes) else content, cut_after)
         answer = await self._host.request(
-            method, path.split("/", 3)[3], query=params, headers=headers, body=body
+            method, path.split("/", 3)[3], query=params, headers=headers, body=body, cut_after=cut_after
         )
+        if content is not None and answer.status == 201 and self._host.lost_answers:
+            self._host.lost_answers -= 1
+            raise EdgeLost("the answer was lost")
+        if cut_after is not None:
+            raise EdgeLost("the link was cut")
         if answer.status >= 300:
             raise from_problem(answer.json, answer.status)
         return answer.json
+
+    async def _cut(self, body: AsyncIterator[bytes], after: int | None) -> AsyncIterator[bytes]:
+        """Count the body, and let it break off in the middle of a chunk."""
+        sent = 0
+        async for chunk in body:
+            room = len(chunk) if after is None else min(len(chunk), after - sent)
+            sent += room
+            self._host.carried += room
+            if room:
+                yield chunk[:room]
+            if room < len(chunk):
+                yield chunk[room:]  # never arrives
 
     @asynccontextmanager
     async def stream(
@@ -180,7 +214,12 @@ class Carrier:
             if head["status"] >= 300:
                 body = await exchange.sent.get()
                 raise from_problem(json.loads(body["body"]), head["status"])
-            yield Streamed(exchange, head, self._host.cuts.pop(0) if self._host.cuts else None)
+            cut_after = self._host.cuts.pop(0) if self._host.cuts else None
+            answer = Streamed(exchange, head, cut_after)
+            try:
+                yield answer
+            finally:
+                self._host.carried += answer.received
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -193,18 +232,21 @@ class Streamed:
     def __init__(self, exchange: Exchange, head: dict[str, Any], cut_after: int | None) -> None:
         self._exchange = exchange
         self._cut_after = cut_after
+        self.received = 0
         self.status = head["status"]
         self.headers = decoded(head)
 
     async def iter_chunks(self) -> AsyncIterator[bytes]:
-        received, more = 0, True
+        more = True
         while more:
             message = await self._exchange.sent.get()
             chunk, more = message.get("body", b""), message.get("more_body", False)
-            if self._cut_after is not None and received + len(chunk) > self._cut_after:
-                yield chunk[: self._cut_after - received]
+            if self._cut_after is not None and self.received + len(chunk) > self._cut_after:
+                chunk = chunk[: self._cut_after - self.received]
+                self.received += len(chunk)
+                yield chunk
                 raise EdgeLost("the link was cut")
-            received += len(chunk)
+            self.received += len(chunk)
             if chunk:
                 yield chunk
 
@@ -229,9 +271,27 @@ def chunked() -> Callable[..., AsyncIterator[bytes]]:
 
 
 @pytest.fixture
-def carrier() -> type[Carrier]:
-    """Return the transport's class."""
-    return Carrier
+def client(host: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a host, and a client of it that has a session."""
+
+    @asynccontextmanager
+    async def run(**config: object) -> AsyncIterator[tuple[Host, StagingClient]]:
+        async with host(**config) as h:
+            description = (await h.request("GET", "describe")).json
+            made = client_plugin(description, Carrier(h), "here")
+            assert isinstance(made, StagingClient)
+            await made.register_session()
+            yield h, made
+
+    return run
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """The caller's folder."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
@@ -275,6 +335,20 @@ def host(tmp_path: Path, root: Path) -> Callable[..., Any]:
             await manager.stop_all()
 
     return run
+
+
+@pytest.fixture
+def small(root: Path) -> Iterator[Path]:
+    """A file system with room for a megabyte."""
+    folder = root / "small"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("needs root")
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
 from importlib.metadata import entry_points
 
 import pytest
 
 from radical_edge_core.errors import EdgeError, InvalidRequest
-from radical_edge_staging.client import StagingClient, client_plugin
+from radical_edge_staging.client import client_plugin
 from radical_edge_staging.localfile import Source
 
 DATA = random.Random(3).randbytes(600_000)
-
-
-@pytest.fixture
-def client(host, carrier):
-    """Run a host, and a client of it that has a session."""
-
-    @asynccontextmanager
-    async def run(**config: object) -> AsyncIterator[tuple[object, StagingClient]]:
-        async with host(**config) as h:
-            description = (await h.request("GET", "describe")).json
-            made = client_plugin(description, carrier(h), "here")
-            assert isinstance(made, StagingClient)
-            await made.register_session()
-            yield h, made
-
-    return run
-
-
-@pytest.fixture
-def here(tmp_path):
-    """The caller's folder."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    return folder
 
 
 @pytest.mark.parametrize("data", [b"", b"x", DATA], ids=["empty", "one byte", "large"])
@@ -205,11 +180,11 @@ async def test_a_source_that_changes_while_it_is_sent_is_refused(client, root, h
     chunks = Source.chunks
     hits = 0
 
-    async def change(self: Source) -> AsyncIterator[bytes]:
+    async def change(self: Source, offset: int) -> AsyncGenerator[bytes, None]:
         nonlocal hits
         hits += 1
         self.path.write_bytes(DATA[::-1])
-        async for chunk in chunks(self):
+        async for chunk in chunks(self, offset):
             yield chunk
 
     monkeypatch.setattr(Source, "chunks", change)

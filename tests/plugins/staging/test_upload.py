@@ -7,8 +7,6 @@ import errno
 import hashlib
 import os
 import resource
-import shutil
-import subprocess
 import threading
 import tracemalloc
 from pathlib import Path
@@ -269,20 +267,6 @@ async def test_a_write_that_hangs_is_tidied_up_after(host, root, until, monkeypa
                 await upload
         let_go.set()
         await until(lambda: not list(root.iterdir()))
-
-
-@pytest.fixture
-def small(root):
-    """A file system with room for a megabyte."""
-    folder = root / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("needs root")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=False).returncode:
-        pytest.skip("mounting is not permitted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 async def test_a_full_file_system_is_507_and_leaves_nothing(host, small) -> None:

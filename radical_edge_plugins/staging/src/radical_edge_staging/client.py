@@ -15,14 +15,12 @@ from radical_edge_core.errors import EdgeError
 from radical_edge_core.hooks import hookimpl
 from radical_edge_core.plugin import PluginClient, Transport
 from radical_edge_core.plugin.paths import quote_segment
+from radical_edge_staging.delivering import Delivery
 from radical_edge_staging.fetching import Fetch
+from radical_edge_staging.kept import key_of
 from radical_edge_staging.localfile import measure
 
 LocalPath = str | os.PathLike[str]
-
-# An upload may take as long as it takes at the slowest rate that is still one, and a minute.
-_SLOWEST_BYTES_S = 64 * 1024
-_GRACE_S = 60.0
 
 
 class StagingClient(PluginClient):
@@ -33,7 +31,9 @@ class StagingClient(PluginClient):
     ``ValueError`` for a path that can't be used; every other one as the error tree has it.
     """
 
-    async def put(self, src: LocalPath, tgt: str, overwrite: bool = False) -> dict[str, Any]:
+    async def put(
+        self, src: LocalPath, tgt: str, overwrite: bool = False, resume: bool = False
+    ) -> dict[str, Any]:
         """
         Send a local file.
 
@@ -43,6 +43,9 @@ class StagingClient(PluginClient):
             src: The local file.
             tgt: Where it goes on the edge's host: absolute or beginning with ``~``.
             overwrite: Whether an existing target is replaced.
+            resume: Whether the edge keeps what came of an upload that breaks off, for a week. It is gone on with
+                from there, by this call and by a later one, also of another process. A target that has the
+                content already is success too.
 
         Returns:
             ``path``, ``size`` and ``sha256`` of the target.
@@ -50,30 +53,25 @@ class StagingClient(PluginClient):
         Raises:
             FileNotFoundError: There is no such local file.
             FileExistsError: The target exists.
+            EdgeError: What else went wrong. With ``resume``, it is raised when several attempts in a row brought
+                nothing, and ``received`` in its ``data`` says how many bytes the edge keeps.
         """
-        path = self._file_path()
+        self.session_id()
         source = await anyio.to_thread.run_sync(measure, Path(src))
         with _python_errors(tgt):
-            answer: Any = await self.transport.request(
-                "PUT",
-                path,
-                params={"path": tgt, "overwrite": "true" if overwrite else "false", "sha256": source.sha256},
-                content=source.chunks() if source.size else b"",
-                # Prefer without a wait: the answer comes after the last byte, whenever that is.
-                headers={"content-length": str(source.size), "prefer": "handling=strict"},
-                deadline_s=_GRACE_S + source.size / _SLOWEST_BYTES_S,
-            )
-            if answer["sha256"] != source.sha256:
-                raise EdgeError(f"{tgt}: what was stored differs from what was sent", path=tgt)
-        return dict(answer)
+            delivery = Delivery(self, source, tgt, overwrite=overwrite)
+            return await (delivery.resumable() if resume else delivery.once())
 
-    async def get(self, src: str, tgt: LocalPath) -> dict[str, Any]:
+    async def get(self, src: str, tgt: LocalPath, resume: bool = False) -> dict[str, Any]:
         """
         Fetch a file; a transfer that breaks off goes on where it stopped.
 
         Args:
             src: The file on the edge's host: absolute or beginning with ``~``.
             tgt: The local file; it appears when it is whole, or not at all. Missing folders are made.
+            resume: Whether what came stays beside ``tgt`` when the transfer fails, hidden, for a week. A later
+                call, also of another process, goes on from there; a source that has changed since is fetched
+                whole.
 
         Returns:
             ``path`` and ``size`` of the source.
@@ -81,12 +79,15 @@ class StagingClient(PluginClient):
         Raises:
             FileExistsError: The local target exists.
             FileNotFoundError: There is no such file on the edge's host.
+            EdgeError: What else went wrong. With ``resume``, ``received`` in its ``data`` says how many bytes are
+                here.
         """
         path = self._file_path()
         if await anyio.to_thread.run_sync(os.path.lexists, tgt):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(tgt))
         with _python_errors(src):
-            size = await Fetch(self.transport, path, src, Path(tgt)).run()
+            key = key_of(self.edge_name, src, Path(tgt)) if resume else None
+            size = await Fetch(self.transport, path, src, Path(tgt), key).run()
         return {"path": src, "size": size}
 
     async def list(self, path: str) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def _translated(error: EdgeError, path: str) -> Exception | None:
     match error.status_code:
         case 404:
             return FileNotFoundError(errno.ENOENT, error.detail, path)
-        case 409:
+        case 409 if error.data.get("reason") not in ("busy", "offset"):
             return FileExistsError(errno.EEXIST, error.detail, path)
         case 400 if error.data.get("reason") == "not_a_directory":
             return NotADirectoryError(errno.ENOTDIR, error.detail, path)

@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from radical_edge_core.errors import EdgeError, EdgeLost
 from radical_edge_core.plugin import StreamedResponse, Transport
+from radical_edge_staging.kept import KeptTarget
 from radical_edge_staging.localfile import Target
 
 # So many attempts in a row may bring nothing; as long as each brings something, there is no end to them.
@@ -27,13 +28,15 @@ class Fetch:
         path: The route's address.
         src: The file on the edge's host.
         tgt: The local file.
+        key: What is kept of it is found by, where it is to be kept.
     """
 
-    def __init__(self, transport: Transport, path: str, src: str, tgt: Path) -> None:
+    def __init__(self, transport: Transport, path: str, src: str, tgt: Path, key: str | None = None) -> None:
         self._transport = transport
         self._path = path
         self._src = src
         self._tgt = tgt
+        self._key = key
         self._target: Target | None = None
         self._etag: str | None = None
         self._total: int | None = None
@@ -44,11 +47,14 @@ class Fetch:
         Bring the whole file here and return its size.
 
         Raises:
-            EdgeError: What the edge says, or that the transfer broke off and does not get on.
+            EdgeError: What the edge says, or that the transfer broke off and does not get on; where it is kept,
+                ``received`` in its ``data`` says how many bytes are there.
             OSError: The local file can't be written.
         """
         try:
             fruitless = 0
+            if self._key is not None:
+                await self._take_up(self._key)
             while self._total is None or self._done < self._total:
                 before = self._done
                 try:
@@ -56,6 +62,8 @@ class Fetch:
                 except EdgeError as exc:
                     fruitless = 0 if self._done > before else fruitless + 1
                     if not exc.transient or fruitless >= FRUITLESS:
+                        if self._key is not None:
+                            exc.data["received"] = self._done
                         raise
                     await anyio.sleep(PAUSE_S)
             if self._target is not None:
@@ -75,19 +83,35 @@ class Fetch:
         async with self._transport.stream(
             "GET", self._path, params={"path": self._src}, headers=headers, repeat=True
         ) as answer:
-            self._begun(answer)
+            whole = self._begun(answer)
             if self._target is None:
-                self._target = await anyio.to_thread.run_sync(Target, self._tgt)
+                target = await anyio.to_thread.run_sync(self._made)
+            elif whole:
+                target = await anyio.to_thread.run_sync(self._target.renewed, self._etag)
+            else:
+                target = self._target
+            self._target = target
             async for chunk in answer.iter_chunks():
-                await anyio.to_thread.run_sync(self._target.write, chunk, self._done)
+                await anyio.to_thread.run_sync(target.write, chunk, self._done)
                 self._done += len(chunk)
         if self._done != self._total:
             raise EdgeLost(f"{self._src}: {self._done} of {self._total} bytes came", path=self._src)
 
-    def _begun(self, answer: StreamedResponse) -> None:
+    async def _take_up(self, key: str) -> None:
+        self._target = kept = await anyio.to_thread.run_sync(KeptTarget.found, self._tgt, key)
+        if kept is not None:
+            # Its last byte is asked for again: of nothing there is no range.
+            self._etag, self._done = kept.etag, max(0, kept.size - 1)
+
+    def _made(self) -> Target:
+        return Target(self._tgt) if self._key is None else KeptTarget.made(self._tgt, self._key, self._etag)
+
+    def _begun(self, answer: StreamedResponse) -> bool:
+        """Take note of what comes, and tell whether it is the whole file."""
+        self._etag = answer.headers.get("etag")
         match = _RANGE.fullmatch(answer.headers.get("content-range", ""))
         if match is not None:
             self._done, self._total = int(match[1]), int(match[2])
         else:
             self._done, self._total = 0, int(answer.headers["content-length"])
-        self._etag = answer.headers.get("etag")
+        return match is None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
 
 import anyio.to_thread
 from attrs import frozen
+
+from radical_edge_staging.parts import PREFIX, SUFFIX
 
 CHUNK_BYTES = 256 * 1024
 
@@ -25,9 +28,10 @@ class Source:
     size: int
     sha256: str
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the content."""
+    async def chunks(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the content from an offset on."""
         with await anyio.to_thread.run_sync(self.path.open, "rb") as file:
+            file.seek(offset)
             while chunk := await anyio.to_thread.run_sync(file.read, CHUNK_BYTES):
                 yield chunk
 
@@ -52,16 +56,28 @@ class Target:
     """
     A local file in the making; all methods block.
 
+    Args:
+        path: The target.
+        opened: The descriptor of the part to write to, where there is one already.
+        part: Its path.
+
     Raises:
         FileExistsError: The target is there already.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: int | None = None, part: Path | None = None) -> None:
         self._path = path
+        self._part = part or path.with_name(f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}")
+        if opened is not None:
+            self._file = io.FileIO(opened, "r+")
+            return
         self._check()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._part = path.with_name(f".radical-edge-{secrets.token_hex(8)}.part")
         self._file = self._part.open("xb", buffering=0)
+
+    def renewed(self, etag: str | None) -> Target:  # noqa: ARG002 - for targets that remember it
+        """Return what to write to when all comes anew, from a source in this state; `commit` sees to the size."""
+        return self
 
     def write(self, chunk: bytes, offset: int) -> None:
         """Put a chunk at its place."""

@@ -45,6 +45,19 @@ class Listing:
 
 
 @frozen(kw_only=True)
+class Partial:
+    """
+    What is there of an upload that broke off: so many bytes are kept.
+
+    ``whole`` says that the target itself has the content already.
+    """
+
+    path: str
+    received: int
+    whole: bool
+
+
+@frozen(kw_only=True)
 class Received:
     """A file that was streamed, with the SHA-256 (hexadecimal) of the bytes that are now in it."""
 

@@ -11,19 +11,24 @@ from attrs import frozen
 from starlette.datastructures import Headers, QueryParams
 
 from radical_edge_core.errors import BadRequest, InvalidRequest
+from radical_edge_staging.partials import SHA256, Resumption
 
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_OFFSET = re.compile(r"[0-9]{1,18}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 DIGEST_HEADER = "x-content-sha256"
 
 
 @frozen(kw_only=True)
 class UploadQuery:
-    """What an upload asks for: the target, whether it may exist, what its bytes must hash to."""
+    """
+    What an upload asks for: the target, whether it may exist, what its bytes must hash to, and for a resumable
+    one where it goes on.
+    """
 
     path: str
     overwrite: bool
     sha256: str | None
+    resumption: Resumption | None
 
 
 def upload_query(query: QueryParams, headers: Headers, *, keyed: bool = False) -> UploadQuery:
@@ -44,18 +49,24 @@ def upload_query(query: QueryParams, headers: Headers, *, keyed: bool = False) -
         raise BadRequest(
             "a streamed upload takes no Idempotency-Key: it is atomic, so send it again, with overwrite=true"
         )
-    values, problems = _once(query, {"path", "overwrite", "sha256"})
+    values, problems = _once(query, {"path", "overwrite", "sha256", "offset"})
     overwrite = _BOOLEANS.get(values.get("overwrite", "false").lower())
     if overwrite is None:
         problems["overwrite"] = f"expected true or false, got {values['overwrite']!r}"
     named, headed = values.get("sha256"), headers.get(DIGEST_HEADER)
     sha256 = named or headed
-    if sha256 is not None and not _SHA256.fullmatch(sha256):
+    if sha256 is not None and not SHA256.fullmatch(sha256):
         problems["sha256"] = "expected 64 hexadecimal digits"
     if named and headed and named.lower() != headed.lower():
         problems["sha256"] = f"differs from the header {DIGEST_HEADER}"
+    offset = values.get("offset")
+    if offset is not None and not _OFFSET.fullmatch(offset):
+        problems["offset"] = "expected a number of bytes"
+    if offset is not None and sha256 is None:
+        problems["sha256"] = "required with offset: the file is known by it"
     _refuse(problems)
-    return UploadQuery(path=values["path"], overwrite=bool(overwrite), sha256=sha256)
+    resumption = None if offset is None or sha256 is None else Resumption(sha256=sha256, offset=int(offset))
+    return UploadQuery(path=values["path"], overwrite=bool(overwrite), sha256=sha256, resumption=resumption)
 
 
 def download_query(query: QueryParams) -> str:

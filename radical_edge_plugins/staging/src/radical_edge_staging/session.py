@@ -14,7 +14,8 @@ from radical_edge_core.plugin import Plugin, PluginContext, PluginSession, opera
 from radical_edge_staging import __version__, inline
 from radical_edge_staging.config import StagingConfig
 from radical_edge_staging.listing import list_folder
-from radical_edge_staging.models import Content, Listing, Stored
+from radical_edge_staging.models import Content, Listing, Partial, Stored
+from radical_edge_staging.partials import look
 from radical_edge_staging.paths import expand, locate
 from radical_edge_staging.receiving import receive
 from radical_edge_staging.sending import send
@@ -55,6 +56,15 @@ class StagingSession(PluginSession):
         """List a folder by name; a link counts as what it leads to."""
         config = self.plugin.config
         return list_folder(locate(path, config.roots), config.roots, config.list_limit)
+
+    @operation.get("partial/{sid}", title="Ask for the rest of an upload")
+    def partial(self, path: str, sha256: str, size: int | None = None) -> Partial:
+        """
+        Tell how many bytes are kept of a resumable upload that broke off; the rest is sent from there.
+
+        With ``size``, a file that is at ``path`` already is compared too.
+        """
+        return look(locate(path, self.plugin.config.roots), sha256, size)
 
     def snapshot(self) -> object:
         """Let the session outlive a restart of the edge; there is nothing to remember."""

@@ -8,6 +8,9 @@ name is claimed by an empty file first.
 
 All methods block and are for worker threads; a lock lets them be called from any, so that a cleaning up can
 follow a write that a cancelled caller left behind in its thread.
+
+What a resumable upload wrote stays when it breaks off, under a name that `partials` makes, and is taken up by the
+next upload of the same content to the same target.
 """
 
 from __future__ import annotations
@@ -17,17 +20,18 @@ import hashlib
 import os
 import secrets
 import threading
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from radical_edge_core.crash_points import crash_point
 from radical_edge_core.errors import Conflict, Forbidden, InvalidRequest
-from radical_edge_staging import faults, folders
+from radical_edge_staging import faults, folders, parts
+from radical_edge_staging.config import MIB
 from radical_edge_staging.models import Received
+from radical_edge_staging.partials import Resumption, part_name
 from radical_edge_staging.paths import Located
 
-PREFIX = ".radical-edge-"
-SUFFIX = ".part"
 # What link(2) answers on file systems without hard links, and on AFS and some FUSE ones.
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
@@ -39,37 +43,45 @@ class Upload:
     Args:
         located: The target.
         overwrite: Whether an existing file is replaced; its permission bits are kept.
+        resumption: Where it goes on, for one of which is kept what came.
 
     Attributes:
         ended: Whether `commit` or `abort` is done.
 
     Raises:
         EdgeError: The target exists, is no file, or can't be written there.
+        Conflict: The same upload is under way (``busy``), or less is kept than ``resumption`` says (``offset``).
     """
 
-    def __init__(self, located: Located, *, overwrite: bool) -> None:
+    def __init__(self, located: Located, *, overwrite: bool, resumption: Resumption | None = None) -> None:
         self._located = located
         self._overwrite = overwrite
         self._lock = threading.Lock()
         self._hash = hashlib.sha256()
-        self._size = 0
+        self._size = self._begun = 0
+        self._kept = resumption is not None
+        self._torn = False
         self.ended = False
         with faults.told(located.shown), ExitStack() as stack:
             self._folder, self._name = stack.enter_context(folders.parent(located, create=True))
             self._mode = self._final_mode()
-            self._temporary = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file = os.open(self._temporary, flags, 0o600, dir_fd=self._folder)
+            if resumption is None:
+                self._temporary = f"{parts.PREFIX}{secrets.token_hex(8)}{parts.SUFFIX}"
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._file = os.open(self._temporary, flags, 0o600, dir_fd=self._folder)
+                stack.callback(os.close, self._file)
+            else:
+                self._temporary = part_name(resumption.sha256, self._name)
+                self._file = parts.opened(self._temporary, self._folder, create=True)
+                stack.callback(os.close, self._file)
+                self._take_up(resumption.offset)
             self._stack = stack.pop_all()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append; raises ``NoRoom`` where the disk or the quota is full."""
         with self._lock, faults.told(self._located.shown):
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-            self._hash.update(data)
-            self._size += len(data)
+            if not self.ended:  # else the caller left before this began
+                self._append(data)
 
     def commit(self, sha256: str | None = None) -> Received:
         """
@@ -85,6 +97,7 @@ class Upload:
         with self._lock, faults.told(self._located.shown):
             found = self._hash.hexdigest()
             if sha256 is not None and sha256.lower() != found:
+                self._kept = False  # nothing right can come of it
                 raise InvalidRequest(
                     f"{self._located.shown}: what arrived has SHA-256 {found}, not {sha256}; send it again",
                     path=self._located.shown,
@@ -98,13 +111,60 @@ class Upload:
             self._end()
         return Received(path=self._located.shown, size=self._size, sha256=found)
 
-    def abort(self) -> None:
-        """Leave nothing behind; does nothing after `commit`, and is safe to repeat."""
+    def abort(self, pending: Iterable[tuple[int, bytes | bytearray]] = ()) -> None:
+        """
+        Leave nothing behind, or of a resumable upload what came; does nothing after `commit`, and is safe to
+        repeat.
+
+        Args:
+            pending: What came and may not have been written yet: pieces, each with the number of bytes of this
+                upload's body before it.
+        """
         with self._lock:
             if not self.ended:
                 with suppress(OSError):
-                    os.unlink(self._temporary, dir_fd=self._folder)
+                    if self._kept:
+                        self._keep(pending)
+                with suppress(OSError):
+                    if not self._kept or not os.fstat(self._file).st_size:
+                        os.unlink(self._temporary, dir_fd=self._folder)
                 self._end()
+
+    def _keep(self, pending: Iterable[tuple[int, bytes | bytearray]]) -> None:
+        for at, data in pending:
+            if (
+                not self._torn and self._begun + at == self._size
+            ):  # else it is written, or one before it is not
+                self._append(data)
+
+    def _take_up(self, offset: int) -> None:
+        """Hash what is kept, up to ``offset``, and stand behind it."""
+        there = os.fstat(self._file).st_size
+        if offset > there:
+            if not there:
+                os.unlink(self._temporary, dir_fd=self._folder)
+            raise Conflict(
+                f"{self._located.shown}: {there} bytes are kept of it, so it can't go on at {offset}",
+                path=self._located.shown,
+                reason="offset",
+                received=there,
+            )
+        os.fchmod(self._file, 0o600)  # a crash may have come after it got its final mode
+        os.ftruncate(self._file, offset)
+        while data := os.read(self._file, MIB):
+            self._hash.update(data)
+            self._size += len(data)
+        self._begun = self._size
+        parts.sweep(self._folder, parts.UPLOAD)
+
+    def _append(self, data: bytes | bytearray | memoryview) -> None:
+        rest = memoryview(data)
+        self._torn = True  # until all of it is written
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        self._torn = False
+        self._hash.update(data)
+        self._size += len(data)
 
     def _final_mode(self) -> int:
         found = folders.existing(self._located, self._folder, self._name)
@@ -154,8 +214,7 @@ class Upload:
 
     def _end(self) -> None:
         self.ended = True
-        with self._stack:
-            os.close(self._file)
+        self._stack.close()
 
     def _taken(self) -> Conflict:
         return Conflict(
