@@ -21,6 +21,8 @@ export default function Edge(): ReactNode {
   if (!edge) return <NotThere what="edge" name={name} />;
   const known = topology?.edges[name];
   const plugins = Object.entries(known?.plugins ?? {});
+  const offered = plugins.filter(([, about]) => about.status !== "disabled");
+  const disabled = plugins.filter(([, about]) => about.status === "disabled").map(([plugin]) => plugin);
   return (
     <Page
       title={name}
@@ -48,7 +50,7 @@ export default function Edge(): ReactNode {
         <h2 id="plugins">Plugins</h2>
         {plugins.length === 0 ? <div className="card empty">{edge.connected ? "This edge offers no plugin." : "What the edge offers shows again once it is back."}</div> : null}
         <ul className="cards">
-          {plugins.map(([plugin, about]) => (
+          {offered.map(([plugin, about]) => (
             <li key={plugin}>
               <article className="card stack tight" aria-label={about.title || plugin}>
                 <div className="row between">
@@ -71,6 +73,11 @@ export default function Edge(): ReactNode {
             </li>
           ))}
         </ul>
+        {disabled.length ? (
+          <p className="small muted">
+            Installed, but disabled by this edge’s configuration: <code>{disabled.join(", ")}</code>
+          </p>
+        ) : null}
       </section>
       <section className="card" aria-labelledby="about">
         <h2 id="about">About this edge</h2>

@@ -85,7 +85,7 @@ export default function Plot({ title, unit, max, spanS, points }: Props): ReactN
           y: { range: (_plot, _low, high) => [0, max ?? (unit === "percent" ? 100 : Number.isFinite(high) && high > 0 ? high * 1.1 : 1)] },
         },
         axes: [
-          { ...axis, space: 80, values: (_plot, splits) => splits.map((each) => clock(each, spanS)), incrs: [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] },
+          { ...axis, space: 80, size: 28, values: (_plot, splits) => splits.map((each) => clock(each, spanS)), incrs: [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] },
           { ...axis, size: 74, values: (_plot, splits) => splits.map((value) => inUnit(value, unit)), ...(binary ? { incrs: BINARY } : {}) },
         ],
         series: [

@@ -38,14 +38,18 @@ export function time(value: unknown): string {
 }
 
 const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const before = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
-/** A time as short as a table wants it: of today only the time of day. */
+/** A time as short as a table wants it: of today only the time of day, of other years only the day. */
 export function shortTime(value: unknown): string {
   if (value === null || value === undefined || value === "") return "–";
   const ms = typeof value === "number" ? (value > 1e11 ? value : value * 1000) : Date.parse(String(value));
   if (!Number.isFinite(ms)) return String(value);
-  return new Date(ms).toDateString() === new Date().toDateString() ? today.format(ms) : day.format(ms);
+  const then = new Date(ms);
+  const now = new Date();
+  if (then.toDateString() === now.toDateString()) return today.format(ms);
+  return then.getFullYear() === now.getFullYear() ? day.format(ms) : before.format(ms);
 }
 
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
