@@ -22,7 +22,7 @@ def test_b1_and_b3_what_the_bridge_tells(browser: Any, bridge: Bridge) -> None:
         "TLS",
         "Edges connected",
         "Listeners",
-        "Durable events",
+        "Event rate",
     ):
         expect(state.get_by_text(re.compile(f"^{term}"))).to_be_visible()
     expect(state.get_by_text("off: plain HTTP")).to_be_visible()

@@ -64,10 +64,10 @@ export default function Bridge(): ReactNode {
                 { field: "/up", label: "Running for" },
                 { field: "/tls", label: "TLS" },
                 { field: "/edges", label: "Edges connected" },
-                { field: "/listeners", label: "Listeners, a browser is one" },
+                { field: "/listeners", label: "Event listeners, browsers included" },
                 { field: "/parked", label: "Calls waiting for an edge" },
                 { field: "/events", label: "Events so far" },
-                { field: "/rate", label: "Durable events" },
+                { field: "/rate", label: "Event rate" },
               ]}
             />
           </Stale>
@@ -108,7 +108,7 @@ function Warnings({ url, topology }: { url: string; topology: Topology | undefin
       {found.length === 0 ? <p className="muted">None.</p> : null}
       <ul className="stack tight">
         {found.map((each) => (
-          <li key={each} className="row">
+          <li key={each} className="row line">
             <Badge tone="warn">warning</Badge> <span className="grow">{each}</span>
           </li>
         ))}
@@ -126,7 +126,7 @@ export function warningsOf(url: string, topology: Topology | undefined, edges: E
   for (const [edge, about] of Object.entries(topology?.edges ?? {})) {
     if (about.suspect) found.push(`Edge ${edge} does not answer at the moment.`);
     for (const [plugin, told] of Object.entries(about.plugins)) {
-      if (told.status !== "loaded" && told.status !== "starting") found.push(`Plugin ${plugin} of edge ${edge} is ${told.status}${told.reason ? `: ${told.reason}` : "."}`);
+      if (!["loaded", "starting", "disabled"].includes(told.status)) found.push(`Plugin ${plugin} of edge ${edge} is ${told.status}${told.reason ? `: ${told.reason}` : "."}`);
     }
   }
   for (const edge of edges) {

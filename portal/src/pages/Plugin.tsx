@@ -1,5 +1,5 @@
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { type ReactNode, Suspense, lazy, useState } from "react";
+import { type ReactNode, Suspense, lazy, useEffect, useRef, useState } from "react";
 import { useDescription } from "../api/descriptions";
 import { useTopology } from "../api/events";
 import type { Place } from "../api/operations";
@@ -116,6 +116,11 @@ function Views({ place, description, problem, viewProblems, head, view }: ViewsP
   const operations = Object.entries(description.operations).filter(([, operation]) => !operation.hidden);
   const raw = view === "-" || tabs.length === 0;
   const current = raw ? undefined : view === undefined ? tabs[0] : tabs.find((tab) => tab.id === view || tab.views.some((each) => each.id === view));
+  const bar = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // Where there is no room for all tabs, the chosen one is in sight.
+    bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [current?.id, raw]);
   if (!raw && !current) return <NotThere what="view" name={view ?? ""} back={base} />;
   const form = tabs.find((tab) => tab.views[0]?.kind === "form" && current?.views[0]?.kind === "table");
   return (
@@ -134,7 +139,7 @@ function Views({ place, description, problem, viewProblems, head, view }: ViewsP
           The plugin’s description does not fit the contract ({problem}); its operations are shown as they are.
         </p>
       ) : null}
-      <nav className="tabs" aria-label="Views">
+      <nav className="tabs" aria-label="Views" ref={bar}>
         {tabs.map((tab) => (
           <Link key={tab.id} to={tab === tabs[0] ? base : `${base}/${tab.id}`} aria-current={tab === current ? "page" : undefined} activeProps={{}} activeOptions={{ exact: true }}>
             {tab.title}

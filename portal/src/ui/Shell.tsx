@@ -137,7 +137,7 @@ function Rail({ open, search }: { open: boolean; search: () => void }): ReactNod
                   {name}
                 </Item>
                 <ul className="sub">
-                  {Object.entries(known?.plugins ?? {}).map(([plugin, about]) => (
+                  {Object.entries(known?.plugins ?? {}).filter(([, about]) => about.status !== "disabled").map(([plugin, about]) => (
                     <li key={plugin}>
                       <Item to={`/ui/e/${encodeURIComponent(name)}/${encodeURIComponent(plugin)}`} icon={about.ui_config?.icon ?? "plugin"}>
                         <span className="cut">{about.title || plugin}</span>
