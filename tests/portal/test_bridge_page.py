@@ -21,7 +21,7 @@ def test_b1_and_b3_what_the_bridge_tells(browser: Any, bridge: Bridge) -> None:
         "Running for",
         "TLS",
         "Edges connected",
-        "Listeners",
+        "Event listeners",
         "Event rate",
     ):
         expect(state.get_by_text(re.compile(f"^{term}"))).to_be_visible()
