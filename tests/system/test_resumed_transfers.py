@@ -54,9 +54,9 @@ class Site:
                 digest.update(piece)
         self.sha256 = digest.hexdigest()
 
-    def start_edge(self) -> Edge:
-        """Start the edge, and wait until it is ready."""
-        edge = self.stand.edge("hpc", "--url", self.bridge.url, "--plugins", "staging")
+    def start_edge(self, **also: str) -> Edge:
+        """Start the edge, with more in its environment, and wait until it is ready."""
+        edge = self.stand.edge("hpc", "--url", self.bridge.url, "--plugins", "staging", also=also)
         self.bridge.has("hpc", "staging")
         return edge
 
@@ -129,6 +129,33 @@ def test_one_call_outlives_an_edge_that_is_killed(site: Site, tally: Tally, call
     site.check(client, call)
     print(f"{call}: {site.network.carried} bytes were carried for {SIZE}")
     assert site.network.carried < SIZE + 2 * UNDER_WAY
+
+
+@pytest.mark.parametrize("point", ["upload.partial", "upload.named"])
+def test_an_edge_that_dies_at_the_end_costs_no_byte(site: Site, tally: Tally, point: str) -> None:
+    """Whether the file has its name yet or not, all that is left to do is to say so."""
+    site.edge.stop()
+    site.edge = site.start_edge(RADICAL_EDGE_CRASH_POINT=point)
+    client = site.client("put")
+    site.edge.wait(60)
+    tally.count(point)
+    assert (site.receiver / "tgt").exists() == (point == "upload.named")
+    site.edge = site.start_edge()
+    site.check(client, "put")
+    print(f"{point}: {site.network.carried} bytes were carried for {SIZE}")
+    assert site.network.carried < SIZE + OVERHEAD
+
+
+def test_another_file_at_the_target_stays(site: Site, tally: Tally) -> None:
+    """The caller is told so while it is sending still."""
+    (site.receiver / "tgt").write_bytes(b"other")
+    client = site.client("put")
+    assert client.wait(60) != 0
+    assert "FileExistsError" in client.output
+    client.errors_expected = True
+    assert (site.receiver / "tgt").read_bytes() == b"other"
+    assert site.network.carried < UNDER_WAY
+    tally.count("refused")
 
 
 def test_a_later_call_ends_what_a_killed_edge_began(site: Site, tally: Tally) -> None:

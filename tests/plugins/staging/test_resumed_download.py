@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from radical_edge_core.errors import EdgeError
+from radical_edge_core.errors import EdgeAway, EdgeError, EdgeLost
 from radical_edge_staging.download import Download
 
 DATA = random.Random(7).randbytes(700_001)
@@ -72,6 +72,27 @@ async def test_a_later_call_fetches_only_the_rest(client, src, here, tally) -> N
         assert (got, h.carried) == ({"path": "~/src", "size": len(DATA)}, len(DATA) - have + 1)
     assert hashlib.sha256((here / "tgt").read_bytes()).hexdigest() == SHA256
     assert [path.name for path in here.iterdir()] == ["tgt"]
+
+
+async def test_what_broke_it_off_is_told(client, src, here) -> None:
+    """And why it could not go on is its cause."""
+    async with client() as (h, c):
+        asked = len(h.requests)
+
+        def away(number: int) -> None:
+            if number > asked + 1:
+                raise EdgeAway("the edge is away")
+
+        h.before = away
+        h.cuts = [300_000]
+        with pytest.raises(EdgeLost, match="the link was cut") as raised:
+            await c.get("~/src", here / "tgt", resume=True)
+        assert isinstance(raised.value.__cause__, EdgeAway)
+        assert raised.value.data["received"] == 300_000
+        assert len(h.requests) == asked + 4
+        h.before = lambda _number: None
+        await c.get("~/src", here / "tgt", resume=True)
+    assert (here / "tgt").read_bytes() == DATA
 
 
 async def test_a_source_that_changed_is_fetched_whole(client, src, here) -> None:

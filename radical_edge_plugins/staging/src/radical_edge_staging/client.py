@@ -79,8 +79,8 @@ class StagingClient(PluginClient):
         Raises:
             FileExistsError: The local target exists.
             FileNotFoundError: There is no such file on the edge's host.
-            EdgeError: What else went wrong. With ``resume``, ``received`` in its ``data`` says how many bytes are
-                here.
+            EdgeError: What else went wrong. With ``resume``, it is what broke the transfer off (over HTTP a
+                ``TransferInterrupted``), and ``received`` in its ``data`` says how many bytes are here.
         """
         path = self._file_path()
         if await anyio.to_thread.run_sync(os.path.lexists, tgt):

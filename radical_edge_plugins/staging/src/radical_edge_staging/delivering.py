@@ -16,8 +16,10 @@ from radical_edge_staging.localfile import Source
 # there is no end to them.
 FRUITLESS = 5
 PAUSE_S = 0.25
-# An upload may take as long as it takes at the slowest rate that is still one, and a minute.
+# An upload may take as long as it takes at the slowest rate that is still one, and a minute; reading a file there
+# may take so too.
 _SLOWEST_BYTES_S = 64 * 1024
+_SLOWEST_DISK_BYTES_S = 16 * 1024 * 1024
 _GRACE_S = 60.0
 
 
@@ -61,7 +63,7 @@ class Delivery:
                 content=chunks if rest else b"",
                 # Prefer without a wait: the answer comes after the last byte, whenever that is.
                 headers={"content-length": str(rest), "prefer": "handling=strict"},
-                deadline_s=self._deadline_s,
+                deadline_s=_GRACE_S + self._source.size / _SLOWEST_BYTES_S,
             )
         finally:
             with suppress(RuntimeError):  # the transport is still at it, and about to stop
@@ -112,13 +114,10 @@ class Delivery:
     async def _there(self) -> int | None:
         """Ask how many bytes the edge keeps; ``None``: the target has the whole content."""
         fields = {"path": self._tgt, "sha256": self._source.sha256, "size": self._source.size}
-        answer: Any = await self._client.invoke("partial", fields, deadline_s=self._deadline_s)
+        deadline_s = _GRACE_S + self._source.size / _SLOWEST_DISK_BYTES_S
+        answer: Any = await self._client.invoke("partial", fields, deadline_s=deadline_s)
         self._shown = answer["path"]
         if answer["whole"]:
             return None
         received = int(answer["received"])
         return received if received <= self._source.size else 0
-
-    @property
-    def _deadline_s(self) -> float:
-        return _GRACE_S + self._source.size / _SLOWEST_BYTES_S

@@ -30,7 +30,6 @@ _KINDS: dict[int, tuple[type[EdgeError], str, str]] = {
     errno.EPERM: (Forbidden, "permission", "the file system does not permit it"),
     errno.EROFS: (Forbidden, "read_only", "the file system is mounted read-only"),
     errno.ETXTBSY: (Conflict, "busy", "it is a program that runs at this moment"),
-    errno.EWOULDBLOCK: (Conflict, "busy", "the same upload is under way already"),
     errno.ENOSPC: (NoRoom, "no_space", "the file system is full"),
     errno.EDQUOT: (NoRoom, "quota", "the quota there is used up"),
     errno.EFBIG: (TooLarge, "file_size", "it grows larger than a file may be there"),

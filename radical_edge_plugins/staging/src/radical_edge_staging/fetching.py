@@ -40,6 +40,7 @@ class Fetch:
         self._target: Target | None = None
         self._etag: str | None = None
         self._total: int | None = None
+        self._broke: EdgeError | None = None
         self._done = 0
 
     async def run(self) -> int:
@@ -52,34 +53,49 @@ class Fetch:
             OSError: The local file can't be written.
         """
         try:
-            fruitless = 0
             if self._key is not None:
                 await self._take_up(self._key)
-            while self._total is None or self._done < self._total:
-                before = self._done
-                try:
-                    await self._attempt()
-                except EdgeError as exc:
-                    fruitless = 0 if self._done > before else fruitless + 1
-                    if not exc.transient or fruitless >= FRUITLESS:
-                        if self._key is not None:
-                            exc.data["received"] = self._done
-                        raise
-                    await anyio.sleep(PAUSE_S)
+            total = await self._bring()
             if self._target is not None:
-                await anyio.to_thread.run_sync(self._target.commit, self._total)
-            return self._total
+                await anyio.to_thread.run_sync(self._target.commit, total)
+            return total
+        except EdgeError as exc:
+            if self._key is None:
+                raise
+            # What broke it off says more to who goes on later than why it could not go on at once.
+            failure = self._broke if self._broke is not None and exc.transient else exc
+            failure.data["received"] = self._done
+            if failure is exc:
+                raise
+            raise failure from exc
         finally:
             if self._target is not None:
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(self._target.close)
 
+    async def _bring(self) -> int:
+        fruitless = 0
+        while self._total is None or self._done < self._total:
+            before = self._done
+            try:
+                await self._attempt()
+            except EdgeError as exc:
+                if self._done > before:
+                    self._broke, fruitless = exc, 0
+                else:
+                    fruitless += 1
+                if not exc.transient or fruitless >= FRUITLESS:
+                    raise
+                await anyio.sleep(PAUSE_S)
+        return self._total
+
     async def _attempt(self) -> None:
         # The validator sees to it that the two parts are of one file: a changed one is sent whole, from the
         # beginning.
-        headers = (
-            {"range": f"bytes={self._done}-", "if-range": self._etag} if self._done and self._etag else {}
-        )
+        first = self._done
+        if self._total is None and first:
+            first -= 1  # perhaps it is all here, and of nothing there is no range
+        headers = {"range": f"bytes={first}-", "if-range": self._etag} if first and self._etag else {}
         async with self._transport.stream(
             "GET", self._path, params={"path": self._src}, headers=headers, repeat=True
         ) as answer:
@@ -100,8 +116,7 @@ class Fetch:
     async def _take_up(self, key: str) -> None:
         self._target = kept = await anyio.to_thread.run_sync(KeptTarget.found, self._tgt, key)
         if kept is not None:
-            # Its last byte is asked for again: of nothing there is no range.
-            self._etag, self._done = kept.etag, max(0, kept.size - 1)
+            self._etag, self._done = kept.etag, kept.size
 
     def _made(self) -> Target:
         return Target(self._tgt) if self._key is None else KeptTarget.made(self._tgt, self._key, self._etag)

@@ -72,7 +72,7 @@ class Upload:
                 stack.callback(os.close, self._file)
             else:
                 self._temporary = part_name(resumption.sha256, self._name)
-                self._file = parts.opened(self._temporary, self._folder, create=True)
+                self._file = self._opened()
                 stack.callback(os.close, self._file)
                 self._take_up(resumption.offset)
             self._stack = stack.pop_all()
@@ -136,6 +136,16 @@ class Upload:
                 not self._torn and self._begun + at == self._size
             ):  # else it is written, or one before it is not
                 self._append(data)
+
+    def _opened(self) -> int:
+        try:
+            return parts.opened(self._temporary, self._folder, create=True)
+        except BlockingIOError:
+            raise Conflict(
+                f"{self._located.shown}: the same upload is under way already",
+                path=self._located.shown,
+                reason="busy",
+            ) from None
 
     def _take_up(self, offset: int) -> None:
         """Hash what is kept, up to ``offset``, and stand behind it."""
