@@ -123,7 +123,7 @@ def is_of(job: str, state: str) -> Callable[[Event], bool]:
         if event.topic != "notification":
             return False
         data = event.data["data"]
-        return data["job_id"] == job and data["state"] == state
+        return (data["job_id"], data["state"]) == (job, state)
 
     return wanted
 

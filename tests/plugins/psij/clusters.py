@@ -80,6 +80,13 @@ class SlurmHost:
             assert time.monotonic() < end, shown
             await asyncio.sleep(0.2)
 
+    async def agrees(self, status: dict, state: str = "COMPLETED") -> None:
+        """Compare what is told of a job with its accounting: SLURM's own state for it, start and end to a second."""
+        said, start, end = await self.accounted(status["native_id"], "State,Start,End")
+        assert said.split()[0] == state
+        moments = [time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S")) for text in (start, end)]
+        assert moments[0] - 1.5 <= status["started_at"] <= status["ended_at"] <= moments[1] + 1.5
+
     def jobs_of(self, job_id: str) -> list[tuple[str, str]]:
         """The ids and states of all jobs that SLURM ever had of a job's key."""
         shown = self.cluster.run("squeue", "--noheader", "--states=all", "--format=%A|%T|%k|%j")

@@ -31,10 +31,7 @@ async def test_ends_and_times_are_the_payloads(on_slurm) -> None:
     ):
         status = await on_slurm.ended(job_id)
         assert (status["state"], status["exit_code"], status["message"]) == (state, code, message)
-        said, _, start, end = await on_slurm.accounted(status["native_id"])
-        assert said == "COMPLETED"
-        begun, over = (time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S")) for text in (start, end))
-        assert begun - 1.5 <= status["started_at"] <= status["ended_at"] <= over + 1.5
+        await on_slurm.agrees(status)
         await on_slurm.told(job_id, ["QUEUED", "ACTIVE", state])
     status = await on_slurm.status(good)
     assert (status["stdout"], status["stderr"]) == ("out\n", "err\n")
@@ -134,14 +131,30 @@ async def test_nodes_tasks_and_gpus(on_slurm) -> None:
         attributes={"queue_name": "gpu"},
         resources={"process_count": 1, "gpu_cores_per_process": 1, "memory": 300 * 2**20},
     )
+    alone = await on_slurm.submit("true", resources={"node_count": 1, "exclusive_node_use": True})
     status = await on_slurm.ended(two)
     assert (status["state"], status["exit_code"]) == ("FAILED", 4)
     ran = sorted(line.split() for line in status["stdout"].splitlines())
+    await on_slurm.agrees(status)
     assert [node for node, _ in ran] == ["c1", "c1", "c2", "c2"]
     assert sorted(rank for _, rank in ran) == ["0", "1", "2", "3"]
     status = await on_slurm.ended(gpu)
     assert (status["state"], status["stdout"].strip()) == ("COMPLETED", "0")
+    await on_slurm.agrees(status)
     assert "mem=300M" in (await on_slurm.accounted(status["native_id"], "ReqTRES"))[0]
+
+    status = await on_slurm.ended(alone)
+    assert "OverSubscribe=NO " in on_slurm.cluster.run("scontrol", "show", "job", status["native_id"])
+
+
+async def test_output_is_followed_from_before_the_start(on_slurm) -> None:
+    """Byte by byte until the end, also from an offset."""
+    job_id = await on_slurm.submit("for i in 1 2 3; do echo $i; sleep 0.5; done; printf end; exit 2")
+    everything, rest = await asyncio.gather(
+        *(on_slurm.host.read("output", on_slurm.sid, job_id, follow="true", offset=n) for n in (0, 4))
+    )
+    assert (everything, rest) == (b"1\n2\n3\nend", b"3\nend")
+    assert (await on_slurm.ended(job_id))["exit_code"] == 2
 
 
 async def test_a_pending_job_says_why(on_slurm) -> None:
@@ -180,7 +193,7 @@ async def test_cancel_running_jobs(on_slurm, eventually) -> None:
         status = await on_slurm.ended(job_id)
         assert (status["state"], status["message"]) == ("CANCELED", "canceled")
         assert (status["exit_code"], status["stdout"]) == (code, f"{pid}\n{out}")
-        assert (await on_slurm.accounted(status["native_id"], "State"))[0].startswith("CANCELLED")
+        await on_slurm.agrees(status, "CANCELLED")
         await eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists())
         await on_slurm.told(job_id, ["QUEUED", "ACTIVE", "CANCELED"])
 
@@ -202,7 +215,7 @@ async def test_the_time_limit(on_slurm) -> None:
         status = await on_slurm.ended(job_id, 180)
         assert (status["state"], status["exit_code"]) == ("FAILED", code)
         assert status["message"] == "the job reached its time limit (TIMEOUT)"
-        assert (await on_slurm.accounted(status["native_id"], "State"))[0] == "TIMEOUT"
+        await on_slurm.agrees(status, "TIMEOUT")
 
 
 async def test_a_killed_shim(on_slurm) -> None:
@@ -214,7 +227,7 @@ async def test_a_killed_shim(on_slurm) -> None:
     status = await on_slurm.ended(job_id)
     assert (status["state"], status["exit_code"]) == ("FAILED", None)
     assert "shim killed" in status["message"]
-    assert (await on_slurm.accounted(status["native_id"], "State"))[0] == "COMPLETED"
+    await on_slurm.agrees(status)
 
 
 def _shim_of(pid: int) -> int:
@@ -238,6 +251,7 @@ async def test_a_requeued_job_is_the_same_job(on_slurm) -> None:
     status = await on_slurm.ended(job_id)
     assert (status["state"], status["exit_code"], status["native_id"]) == ("FAILED", 3, native_id)
     assert status["stdout"] == "run\nrun 1\n"
+    await on_slurm.agrees(status)
     await on_slurm.told(job_id, ["QUEUED", "ACTIVE", "FAILED"])
     assert json.loads((on_slurm.folder(job_id) / "exit.json").read_text())["restarts"] == 1
 

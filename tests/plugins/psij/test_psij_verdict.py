@@ -98,6 +98,13 @@ def test_over_without_a_record() -> None:
     assert told(BEGUN, gone=True, waited=True)[0] == "FAILED"
 
 
+def test_no_job_ends_before_it_began() -> None:
+    """Schedulers count whole seconds, folders do not."""
+    for end, expected in ((90, 90.7), (91, 91.0)):
+        seen = judge(evolve(BEGUN, started_at=90.7, job=evolve(over("CANCELLED"), end_time=end), waited=True))
+        assert (seen.status.started_at, seen.status.ended_at) == (90.7, expected)
+
+
 def test_before_it_begins() -> None:
     """The scheduler's word, and nothing is made up where there is none."""
     assert told(NOTHING) is None

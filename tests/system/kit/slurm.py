@@ -64,13 +64,17 @@ class Cluster:
             self.run("scancel", "--user", user, check=False)
 
 
-def cluster() -> Iterator[Cluster]:
+def cluster(proctrack: str = "") -> Iterator[Cluster]:
     """
     Give the cluster that the environment names, or start one and end it afterwards.
 
     Skips the test where that can't be.
+
+    Args:
+        proctrack: How it knows a job's processes, where not as usual; it is then always one of its own.
     """
-    if reused := os.environ.get(REUSED):
+    reused = os.environ.get(REUSED)
+    if reused and not proctrack:
         yield _up(Path(reused), None)
         return
     if os.geteuid() != 0 or not _on_debian():
@@ -78,7 +82,7 @@ def cluster() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="edge-slurm-", dir="/tmp"))
     folder.chmod(0o755)  # the plain user has to get in
     try:
-        yield _up(folder, _free_port())
+        yield _up(folder, _free_port(), proctrack)
     finally:
         subprocess.run(
             (SCRIPTS / "slurm-down", "--purge"),
@@ -90,10 +94,12 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _up(folder: Path, port: int | None) -> Cluster:
+def _up(folder: Path, port: int | None, proctrack: str = "") -> Cluster:
     environ = {**os.environ, "SLURM_UP_DIR": str(folder)}
     if port is not None:
         environ["SLURM_UP_PORT"] = str(port)
+    if proctrack:
+        environ["SLURM_UP_PROCTRACK"] = proctrack
     log = folder / "start.log"
     # Into a file: the daemons keep the descriptor, and a pipe would never end.
     with log.open("wb") as said:
@@ -101,10 +107,10 @@ def _up(folder: Path, port: int | None) -> Cluster:
             (SCRIPTS / "slurm-up",), env=environ, stdout=subprocess.PIPE, stderr=said, timeout=_START_S, check=False
         )  # fmt: skip
     if done.returncode:
-        told = log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+        words = log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
         if shutil.which("slurmctld", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
-            pytest.skip(f"{WHY_NOT}; its packages can't be installed: {told.rpartition(chr(10))[2]}")
-        raise AssertionError(f"slurm-up failed: {told}")
+            pytest.skip(f"{WHY_NOT}; its packages can't be installed: {words.rpartition(chr(10))[2]}")
+        raise AssertionError(f"slurm-up failed: {words}")
     line = done.stdout.decode().strip().splitlines()[-1]
     told = dict(word.split("=", 1) for word in line.split() if "=" in word)
     return Cluster(told["SLURM_CONF"], told["user"], folder)

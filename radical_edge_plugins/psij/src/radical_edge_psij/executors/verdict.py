@@ -176,11 +176,14 @@ def _cut_off(seen: Evidence) -> JobStatus:
         message = f"{_UNHEARD_OF}; {_KILLED}"
     else:
         message = f"{_TEXTS[word]} ({word})" if word in _TEXTS else _KILLED
+    ended_at = _instant(seen.job.end_time) if seen.job is not None else None
+    if ended_at is not None and seen.started_at is not None:
+        ended_at = max(ended_at, seen.started_at)  # the scheduler knows whole seconds only
     return JobStatus(
         state=JobState.CANCELED if canceled else JobState.FAILED,
         message=message,
         started_at=seen.started_at,
-        ended_at=_instant(seen.job.end_time) if seen.job is not None else None,
+        ended_at=ended_at,
     )
 
 
