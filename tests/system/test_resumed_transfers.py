@@ -19,6 +19,7 @@ from radical_edge_core.testing.tally import Tally
 MIB = 1024 * 1024
 SIZE = 192 * MIB
 KILLS = 3
+CUTS = 8
 # Heads, sessions and the like, and the frames around the bytes.
 OVERHEAD = 1 * MIB
 # What is between client and edge when one of them dies: windows, and buffers of the kernel.
@@ -112,6 +113,16 @@ def test_a_client_that_is_killed_sends_only_the_rest_later(site: Site, tally: Ta
     carried = site.network.carried - carried
     print(f"{call}: {kept} of {SIZE} bytes were there, {carried} were carried for the rest")
     assert SIZE - kept <= carried < SIZE - kept + OVERHEAD
+
+
+@pytest.mark.parametrize("call", ["put", "get"])
+def test_one_call_outlives_a_caller_s_network_that_breaks(site: Site, tally: Tally, call: str) -> None:
+    """Cut at random places between client and bridge, it goes on by itself, with what came."""
+    site.network.cut_each(tally.rng.randrange(MIB, SIZE // CUTS) for _ in range(CUTS))
+    site.check(site.client(call), call)
+    print(f"{call}: {site.network.carried} bytes were carried for {SIZE}")
+    assert tally.faults["cut"] >= CUTS
+    assert site.network.carried < SIZE + CUTS * UNDER_WAY
 
 
 @pytest.mark.parametrize("call", ["put", "get"])
