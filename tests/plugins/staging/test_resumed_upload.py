@@ -272,6 +272,29 @@ async def test_a_second_upload_of_the_same_is_busy(client, host, root, src, unti
     assert names(root) == ["x", "y"]
 
 
+async def test_a_name_that_is_taken_meanwhile(client, root, src, until) -> None:
+    """409; what came is kept, for an upload that may replace the other's file, and sends nothing but its wish."""
+    go_on = asyncio.Event()
+
+    async def body():
+        yield DATA
+        await go_on.wait()
+
+    async with client() as (h, c):
+        upload = asyncio.create_task(h.upload("~/x", body(), sha256=SHA256, offset="0"))
+        await until((root / PART).exists)
+        (root / "x").write_text("other")
+        go_on.set()
+        answer = await upload
+        assert (answer.status, answer.json["reason"]) == (409, "exists")
+        assert (root / "x").read_text() == "other"
+        assert (root / PART).stat().st_mode & 0o777 == 0o600
+        await c.put(src, "~/x", overwrite=True, resume=True)
+        assert (offsets(h), h.carried) == ([len(DATA)], 0)
+    assert (root / "x").read_bytes() == DATA
+    assert names(root) == ["x"]
+
+
 async def test_of_many_uploads_of_the_same_each_ends_well(client, root, src) -> None:
     """Or finds it busy; the file is right whoever wrote it, and no part is left."""
     async with client() as (h, _):

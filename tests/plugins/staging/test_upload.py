@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from radical_edge_core.caller import Caller
-from radical_edge_staging.upload import Upload, umask
+from radical_edge_staging.naming import umask
+from radical_edge_staging.upload import Upload
 
 DATA = os.urandom(700_001)
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -2,9 +2,7 @@
 Writing a file so that it is there as a whole or not at all.
 
 The bytes go into a file of mode 0600 beside the target, which gets its final mode, reaches the disk and
-then takes the target's name: by a hard link where the name must be free, since that can't replace what
-another put there meanwhile, by a rename where it may be taken. Where a file system has no hard links the
-name is claimed by an empty file first.
+then takes the target's name.
 
 All methods block and are for worker threads; a lock lets them be called from any, so that a cleaning up can
 follow a write that a cancelled caller left behind in its thread.
@@ -15,25 +13,21 @@ next upload of the same content to the same target.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import secrets
 import threading
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 from radical_edge_core.crash_points import crash_point
 from radical_edge_core.errors import Conflict, Forbidden, InvalidRequest
 from radical_edge_staging import faults, folders, parts
 from radical_edge_staging.config import MIB
 from radical_edge_staging.models import Received
+from radical_edge_staging.naming import take_name, taken, umask
 from radical_edge_staging.partials import Resumption, part_name
 from radical_edge_staging.paths import Located
-
-# What link(2) answers on file systems without hard links, and on AFS and some FUSE ones.
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
 
 class Upload:
@@ -106,7 +100,7 @@ class Upload:
             os.fchmod(self._file, self._mode)
             os.fsync(self._file)
             crash_point("upload.partial")
-            self._name_it()
+            take_name(self._located, self._folder, self._temporary, self._name, overwrite=self._overwrite)
             crash_point("upload.named")
             self._end()
         return Received(path=self._located.shown, size=self._size, sha256=found)
@@ -131,10 +125,10 @@ class Upload:
                 self._end()
 
     def _keep(self, pending: Iterable[tuple[int, bytes | bytearray]]) -> None:
+        os.fchmod(self._file, 0o600)  # it may have got its final mode already
         for at, data in pending:
-            if (
-                not self._torn and self._begun + at == self._size
-            ):  # else it is written, or one before it is not
+            # Elsewhere than at the end it is written already, or the one before it is not.
+            if not self._torn and self._begun + at == self._size:
                 self._append(data)
 
     def _opened(self) -> int:
@@ -181,7 +175,7 @@ class Upload:
         if found is None:
             return 0o666 & ~umask()
         if not self._overwrite:
-            raise self._taken()
+            raise taken(self._located)
         if not os.access(self._name, os.W_OK, dir_fd=self._folder, effective_ids=True):
             raise Forbidden(
                 f"{self._located.shown}: it exists and is not writable",
@@ -190,58 +184,6 @@ class Upload:
             )
         return found.st_mode & 0o777
 
-    def _name_it(self) -> None:
-        if self._overwrite:
-            folders.existing(self._located, self._folder, self._name)  # a folder or pipe may have appeared
-            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        else:
-            try:
-                self._link()
-            except FileExistsError:
-                raise self._taken() from None
-        self._sync_folder()
-
-    def _link(self) -> None:
-        try:
-            os.link(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        except OSError as exc:
-            if exc.errno not in _NO_LINKS:
-                raise
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            os.close(os.open(self._name, flags, 0o600, dir_fd=self._folder))
-            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        else:
-            os.unlink(self._temporary, dir_fd=self._folder)
-
-    def _sync_folder(self) -> None:
-        # Not every file system can, and not every folder that can be written can be read.
-        with suppress(OSError):
-            descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._folder)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
     def _end(self) -> None:
         self.ended = True
         self._stack.close()
-
-    def _taken(self) -> Conflict:
-        return Conflict(
-            f"{self._located.shown}: it exists already; say overwrite=true to replace it",
-            path=self._located.shown,
-            reason="exists",
-        )
-
-
-def umask() -> int:
-    """
-    Return the process's umask.
-
-    The system call that reads it sets it too, for all threads; the kernel's own file does not.
-    """
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    return 0o077  # a kernel older than 4.7: the narrowest is the safe guess
