@@ -1,8 +1,11 @@
-"""The page of the bridge: checks B1 and B3."""
+"""The page of the bridge: checks B1 to B3."""
 
 from __future__ import annotations
 
 import re
+import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -48,3 +51,37 @@ def test_tokens_are_made_shown_once_and_revoked(browser: Any, bridge: Bridge) ->
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.get_by_role("button", name="Revoke for a test")).to_be_hidden()
     assert bridge.ask("GET", "/edges", token=token).status == 401
+
+
+def test_b2_terminating_asks_and_leaves_a_page(own_system: Any, browsers: Callable[..., Any]) -> None:
+    """B2: the bridge's name is typed again; then a page says so, and nobody knocks at the closed door."""
+    _, bridge, _ = own_system
+    browser = browsers(bridge.url)
+    browser.allowed.append(r"net::ERR_|Failed to load resource")
+    browser.sign_in(bridge.token)
+    page = browser.go("/ui/bridge")
+    page.get_by_role("button", name="Terminate the bridge").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Edges and their jobs go on")).to_be_visible()
+    sure = dialog.get_by_role("button", name="Terminate")
+    expect(sure).to_be_disabled()
+    dialog.get_by_role("textbox").fill(bridge.url.partition("//")[2])
+    sure.click()
+    expect(page.get_by_role("heading", name="The bridge was terminated", level=1)).to_be_visible()
+    bridge.wait()
+    assert browser.axe(page) == []
+    with socket.create_server(("127.0.0.1", bridge.port), reuse_port=False) as door:
+        door.settimeout(3)
+        until = time.monotonic() + 3
+        knocked: list[bytes] = []
+        try:
+            while time.monotonic() < until:
+                caller, _ = door.accept()
+                # The edge knocks, as it should; a browser tells where its requests are from.
+                asked = caller.recv(4096)
+                if b"sec-fetch-site" in asked.lower():
+                    knocked.append(asked.partition(b"\r\n")[0])
+                caller.close()
+        except TimeoutError:
+            pass
+    assert knocked == []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kit.hosts import Bridge
 from kit.stand import Stand
+from kit.waiting import until
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -248,6 +249,22 @@ def test_p1_plots_move(browser: Any, bridge: Bridge) -> None:
     page = browser.go("/ui/e/hpc/sysinfo")
     expect(page.get_by_role("region", name="CPU").locator("figure")).to_be_visible()
     expect(page.get_by_role("region", name="File systems").get_by_role("meter").first).to_be_visible()
+
+
+def test_p2_plots_begin_with_their_past(browser: Any) -> None:
+    """P2: what was measured before the page was opened is there at once; spans are chosen; the cursor is shared."""
+    page = browser.go("/ui/e/hpc/studio/level")
+    figure = page.get_by_role("region", name="Level").locator("figure")
+    expect(figure).to_be_visible()
+    until(lambda: int(figure.get_attribute("data-points") or 0) >= 120, 10, "the past is in the plot")
+    for name in ("15 min", "1 h"):
+        button = page.get_by_role("region", name="Level").get_by_role("button", name=name)
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("region", name="Level").get_by_role("button", name="1 min").click()
+    page.get_by_role("region", name="Level").locator(".u-over").hover(position={"x": 150, "y": 40})
+    other = page.get_by_role("region", name="Channels").locator(".u-cursor-x")
+    assert "-10px" not in (other.get_attribute("style") or "")
 
 
 def test_x2_a_strangers_plugin_is_there_in_full(browser: Any) -> None:

@@ -1,4 +1,4 @@
-"""Items, and what became of them: checks F9, J1, J3, A2."""
+"""Items, what became of them, and everything that runs anywhere: checks F9, J1, J3, A1, A2."""
 
 from __future__ import annotations
 
@@ -56,6 +56,29 @@ def test_f9_and_j3_from_a_form_to_the_item_and_back(browser: Any, bridge: Bridge
     sid = bridge.session("hpc", "studio", name="portal")
     names = [take["name"] for take in bridge.get(f"/hpc/studio/takes/{sid}")["takes"]]
     assert names.count("first of two") == 2
+
+
+def test_a1_everything_that_runs_is_in_one_table(browser: Any, bridge: Bridge) -> None:
+    """A1: takes and jobs of every plugin, newest first, to be filtered by words and by state."""
+    sid = bridge.session("hpc", "psij", name="portal")
+    job = bridge.post(f"/hpc/psij/submit/{sid}", {"job_spec": {"executable": "true"}})["job_id"]
+    sid = bridge.session("hpc", "studio", name="portal")
+    take = bridge.post(f"/hpc/studio/begin/{sid}", {"name": "newest", "seconds": 600})["id"]
+    page = browser.go("/ui/activity")
+    rows = page.locator(".t-body").get_by_role("row")
+    expect(rows.filter(has_text=job)).to_be_visible()
+    expect(rows.first).to_contain_text(take)
+    page.get_by_label("Filter activity").fill("jobs")
+    expect(rows.filter(has_text=take)).to_have_count(0)
+    expect(rows.filter(has_text=job)).to_be_visible()
+    page.get_by_label("Filter activity").fill("")
+    page.get_by_role("button", name=re.compile("^RUNNING")).click()
+    expect(rows.filter(has_text=job)).to_have_count(0)
+    bridge.post(f"/hpc/studio/drop/{sid}/{take}")
+    expect(rows.filter(has_text=take)).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^DROPPED")).click()
+    rows.filter(has_text=take).filter(has_text="› Take").click()
+    expect(page.get_by_role("heading", name=f"Take {take}", level=1)).to_be_visible()
 
 
 def test_a2_the_browser_tells_when_an_item_ends(browser: Any, bridge: Bridge) -> None:

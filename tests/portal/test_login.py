@@ -73,3 +73,23 @@ def test_l3_signing_out_ends_every_tab(own_system: Any, browsers: Callable[..., 
     for tab in (page, other):
         expect(tab.get_by_label("Token")).to_be_visible()
     assert other.url == bridge.url + "/ui/activity"
+
+
+def test_s11_a_session_that_ends_keeps_address_and_form(
+    own_system: Any, browsers: Callable[..., Any]
+) -> None:
+    """S11: the sign-in page comes, then the same page again, with what was not sent yet."""
+    _, bridge, _ = own_system
+    browser = browsers(bridge.url)
+    browser.allowed.append(r"Failed to load resource.*401")
+    browser.sign_in(bridge.token)
+    page = browser.go("/ui/e/hpc/studio/begin")
+    page.get_by_label("Name").fill("not sent yet")
+    browser.context.clear_cookies()
+    page.get_by_role("button", name="Begin a take").click()
+    page.get_by_label("Token").fill(bridge.token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label("Name")).to_have_value("not sent yet")
+    assert page.url == bridge.url + "/ui/e/hpc/studio/begin"
+    page.get_by_role("button", name="Begin a take").click()
+    expect(page.get_by_role("region", name="Result")).to_be_visible()

@@ -1,7 +1,9 @@
-"""What surrounds every page: checks S1, S2, S4 to S7, S9."""
+"""What surrounds every page: checks S1 to S9."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +60,59 @@ def test_s2_the_palette_and_the_shortcuts(browser: Any) -> None:
     page.get_by_role("heading", level=1).focus()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+def tab_to(page: Any, wanted: Any) -> None:
+    """Press Tab until an element has the focus, as somebody without a mouse does."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if wanted.count() and wanted.first.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail("the focus never came there")
+
+
+def test_s3_the_whole_flow_without_a_mouse(stranger: Any, bridge: Bridge) -> None:
+    """S3: sign in, submit, watch, cancel; a skip link comes first, the focus shows, and each page has its title."""
+    page = stranger.go("/")
+    page.get_by_label("Token").wait_for()
+    page.keyboard.type(bridge.token)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Edges", level=1)).to_be_visible()
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.get_by_role("link", name="Studio").first.wait_for()
+    tab_to(page, page.get_by_role("article", name="hpc").get_by_role("link", name="Studio"))
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Studio", level=1)).to_be_focused()
+    assert page.title() == "Studio · Edge Explorer"
+    page.get_by_label("Filter takes").wait_for()
+    page.keyboard.press("n")
+    tab_to(page, page.get_by_label("Name"))
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("600")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Open take")).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="Open take"))
+    page.keyboard.press("Enter")
+    heading = page.get_by_role("heading", name=re.compile("^Take take-"), level=1)
+    expect(heading).to_be_focused()
+    take = heading.inner_text().removeprefix("Take ")
+    expect(page.locator("main").get_by_text("RUNNING").first).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="Drop it"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Keep")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.type(take)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("main").get_by_text("DROPPED").first).to_be_visible()
 
 
 def test_s4_the_theme_is_kept(bridge: Bridge, browsers: Callable[..., Any]) -> None:
@@ -140,6 +195,74 @@ def listeners(bridge: Bridge) -> float:
     figures = bridge.ask("GET", "/metrics").body.decode()
     line = next(line for line in figures.splitlines() if line.startswith("radical_edge_event_listeners"))
     return float(line.split()[-1])
+
+
+@pytest.mark.slow
+def test_s7_a_killed_tab_leaves_no_stream(
+    bridge: Bridge, chromium: Any, browsers: Callable[..., Any]
+) -> None:
+    """S7: a tab whose process was killed says no goodbye; a minute later its stream is gone."""
+    browser = browsers(bridge.url)
+    browser.sign_in(bridge.token)
+    page = browser.page
+    expect(page.locator(".rail .dot.ok").first).to_be_visible()
+    until(lambda: listeners(bridge) >= 1, 10, "the tab listens")
+    keeper = browser.context.new_page()  # keeps the worker's process alive
+    keeper.goto(bridge.url + "/assets/theme.js")
+    with pytest.raises(Exception, match="crash"):
+        page.goto("chrome://crash")
+    page.close()
+    until(lambda: listeners(bridge) == 0, 75, "the stream of the killed tab is gone")
+
+
+def test_s8_toasts(browser: Any, bridge: Bridge) -> None:
+    """S8: success goes after 6 s, errors stay, four at most; details and the request's id are there."""
+    browser.allowed.append(r"Failed to load resource.*500")
+    sid = bridge.session("hpc", "studio", name="portal")
+    made = bridge.post(f"/hpc/studio/begin/{sid}", {"name": "toasted", "seconds": 600})["id"]
+    page = browser.page
+    page.clock.install()
+    page = browser.go(f"/ui/e/hpc/studio/r/take/{made}")
+    problem = {
+        "type": "about:blank",
+        "title": "x",
+        "status": 500,
+        "code": "plugin_failure",
+        "detail": "no luck",
+    }
+    broken = "**/hpc/studio/drop/**"
+    browser.context.route(
+        broken,
+        lambda route: route.fulfill(
+            status=500, body=json.dumps(problem), content_type="application/problem+json"
+        ),
+    )
+
+    def drop() -> None:
+        page.get_by_role("button", name="Drop it").first.click()
+        page.get_by_role("dialog").get_by_role("textbox").fill(made)
+        page.get_by_role("dialog").get_by_role("button", name="Drop it").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        expect(page.get_by_role("button", name="Drop it").first).to_be_enabled()
+
+    toasts = page.get_by_role("status", name="Messages").locator(".toast")
+    for _ in range(5):
+        drop()
+    expect(toasts).to_have_count(4)
+    toasts.first.get_by_text("Details").click()
+    expect(toasts.first.get_by_role("button", name="Copy request id")).to_be_visible()
+    assert browser.axe(page) == []
+    browser.context.unroute(broken)
+    page.get_by_role("button", name="Drop it").first.click()
+    page.get_by_role("dialog").get_by_role("textbox").fill(made)
+    page.get_by_role("dialog").get_by_role("button", name="Drop it").click()
+    done = toasts.filter(has_text="Drop it: asked")
+    expect(done).to_be_visible()
+    page.clock.fast_forward(7000)
+    expect(done).to_be_hidden()
+    expect(toasts).to_have_count(3)
+    toasts.first.get_by_role("button", name="Dismiss").click()
+    expect(toasts).to_have_count(2)
 
 
 def test_s7_eight_tabs_are_live_at_once(browser: Any, bridge: Bridge) -> None:

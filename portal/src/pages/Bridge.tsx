@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useRef, useState } from "react";
 import { post, send } from "../api/client";
 import { rest, useLive, useTopology } from "../api/events";
@@ -16,6 +16,7 @@ export default function Bridge(): ReactNode {
   const session = useSession();
   const live = useLive();
   const [ended, setEnded] = useState(false);
+  const client = useQueryClient();
   const admin = may(session, "admin", "bridge");
   const before = useRef<{ events: number; at: number }>(undefined);
   const figures = useQuery({
@@ -28,7 +29,7 @@ export default function Bridge(): ReactNode {
       return last && now.at > last.at ? { ...found, rate: Math.max(0, ((now.events - last.events) / (now.at - last.at)) * 1000) } : found;
     },
     refetchInterval: 5000,
-    enabled: may(session, "read", "bridge/metrics"),
+    enabled: !ended && may(session, "read", "bridge/metrics"),
   });
   if (ended) {
     return (
@@ -93,7 +94,7 @@ export default function Bridge(): ReactNode {
         </p>
         <Command text={edgeCommand(url || location.origin)} />
       </section>
-      {admin ? <Danger url={url} live={live} ended={() => setEnded(true)} /> : null}
+      {admin ? <Danger url={url} live={live} ended={() => { setEnded(true); void client.cancelQueries(); }} /> : null}
     </Page>
   );
 }
