@@ -203,6 +203,16 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
+@nox.session(reuse_venv=True, default=False)
+def bench_portal(session: nox.Session) -> None:
+    """Measure the portal in a real browser."""
+    if lacking := what_the_portal_lacks():
+        session.skip(f"not found: {', '.join(lacking)}")
+    install(session, *wheels_of(CORE), "hatchling", "msgspec", "playwright")
+    session.run("pip", "install", "-q", "--no-deps", "--no-build-isolation", f"./{PORTAL}")
+    session.run("python", "benchmarks/portal.py", *session.posargs)
+
+
 @nox.session(default=False)
 def changelog(session: nox.Session) -> None:
     """Collect the fragments of ``changelog.d``: ``nox -s changelog -- --version 0.2.0``."""
