@@ -23,7 +23,7 @@ def picture(page: Any, name: str) -> None:
 
 @pytest.mark.timeout(400)
 def test_jobs_on_a_real_cluster(slurm: Cluster, stand: Stand, browsers: Callable[..., Any]) -> None:
-    """Submit to a partition, see the row become ACTIVE and COMPLETED without a reload, read the output, cancel one."""
+    """J2, P4: submit, see the row become ACTIVE and COMPLETED without a reload, read the output, cancel; the queues."""
     bridge = stand.bridge()
     stand.edge("hpc", "--url", bridge.url.replace("http", "ws"), also={"SLURM_CONF": slurm.conf})
     bridge.has("hpc", "psij", "queue_info", within_s=90)
@@ -58,6 +58,10 @@ def test_jobs_on_a_real_cluster(slurm: Cluster, stand: Stand, browsers: Callable
         expect(page.get_by_role("meter", name=re.compile("debug")).first).to_be_visible(timeout=30_000)
         assert browser.axe(page) == []
         picture(page, "slurm-queues")
+        page.get_by_role("button", name="debug", exact=True).first.click()  # P4
+        expect(page.get_by_role("heading", name="Jobs", level=1)).to_be_visible()
+        page.get_by_role("button", name="JSON").first.click()
+        expect(page.get_by_label("Input as JSON")).to_have_value(re.compile('"queue_name": "debug"'))
     finally:
         slurm.cancel_all()
 
