@@ -288,6 +288,7 @@ async def test_a_controller_that_is_away_falsifies_nothing(on_slurm, controller,
     await on_slurm.until(waiting, lambda status: status["reason"] == "JobHeldUser")
     controller.stop()
     stopped = time.monotonic()
+    asking = asyncio.create_task(on_slurm.try_to_submit("echo once", key="meanwhile"))
     try:
         status = await on_slurm.until(waiting, lambda status: status["unknown_since"])
         assert (status["state"], status["exit_code"]) == ("QUEUED", None)
@@ -301,8 +302,16 @@ async def test_a_controller_that_is_away_falsifies_nothing(on_slurm, controller,
                 assert (status["state"], status["exit_code"]) == (state, None)
             await asyncio.sleep(0.5)
         assert (await on_slurm.status(dying))["state"] == "ACTIVE"
+        refused, answer = await asking
+        assert (refused, answer["code"]) == (503, "submission_undecided"), answer
     finally:
         controller.start()
+    async with asyncio.timeout(60):
+        while (asked := await on_slurm.try_to_submit("echo once", key="meanwhile"))[0] == 503:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    assert asked[0] == 200, asked
+    assert (await on_slurm.ended(asked[1]["job_id"]))["stdout"] == "once\n"
+    assert len(on_slurm.jobs_of(asked[1]["job_id"])) == 1
     status = await on_slurm.until(waiting, lambda status: status["unknown_since"] is None)
     assert (status["state"], status["reason"]) == ("QUEUED", "JobHeldUser")
     for job_id in (waiting, dying):
