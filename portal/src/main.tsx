@@ -36,6 +36,10 @@ function App(): ReactNode {
 }
 
 void begin();
+// The link that the bridge prints, opened where the portal is open already, changes the fragment alone.
+addEventListener("hashchange", () => {
+  if (location.hash.includes("token=")) void begin();
+});
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <Boundary>

@@ -93,3 +93,14 @@ def test_s11_a_session_that_ends_keeps_address_and_form(
     assert page.url == bridge.url + "/ui/e/hpc/studio/begin"
     page.get_by_role("button", name="Begin a take").click()
     expect(page.get_by_role("region", name="Result")).to_be_visible()
+
+
+def test_the_printed_link_signs_in_where_the_portal_is_open(
+    own_system: Any, browsers: Callable[..., Any]
+) -> None:
+    """L2: such a link changes the fragment alone; it signs in all the same, and is gone from the address."""
+    _, bridge, _ = own_system
+    browser = browsers(bridge.url)
+    browser.go("/").get_by_label("Token").wait_for()
+    page = browser.sign_in(bridge.token)
+    assert page.url == bridge.url + "/"
