@@ -203,6 +203,7 @@ def test_s7_a_killed_tab_leaves_no_stream(
 ) -> None:
     """S7: a tab whose process was killed says no goodbye; a minute later its stream is gone."""
     browser = browsers(bridge.url)
+    browser.allowed.append(r"favicon")  # of a page that is a script
     browser.sign_in(bridge.token)
     page = browser.page
     expect(page.locator(".rail .dot.ok").first).to_be_visible()

@@ -54,6 +54,10 @@ class EdgeRecord:
         """Whether there is a live link."""
         return self.link is not None
 
+    def offered(self) -> list[str]:
+        """Return the names of the plugins that it has announced, without those that it was told to leave out."""
+        return sorted(name for name, told in self.plugins.items() if told.get("status") != "disabled")
+
     def plugin(self, name: str) -> Mapping[str, object] | None:
         """Return what the edge announced of one plugin."""
         return self.plugins.get(name)
@@ -231,8 +235,8 @@ class Registry:
         return [
             {
                 "name": record.name,
-                "plugins": sorted(record.plugins),
-                "plugin_count": len(record.plugins),
+                "plugins": record.offered(),
+                "plugin_count": len(record.offered()),
                 "connected": record.connected,
                 "suspect": record.suspect,
                 "since": record.since,
