@@ -22,6 +22,7 @@ from radical_edge_core.caller import Caller
 from radical_edge_core.errors import from_problem
 from radical_edge_core.plugin import PluginContext
 from radical_edge_core.plugin.manager import PluginManager
+from radical_edge_core.testing.leaks import child_processes
 
 EVERYTHING = ("read:*", "write:*", "function:*", "admin:*")
 
@@ -180,7 +181,7 @@ def until() -> Callable[..., Any]:
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Any:
     """Fail a test after which a thread of a measurement, or a child process, still runs."""
-    before = _children()  # of other tests in this process
+    before = child_processes()  # of other tests in this process
     yield
     ends = time.monotonic() + 5
     while time.monotonic() < ends:
@@ -189,10 +190,4 @@ def _nothing_left_behind() -> Any:
             break
         time.sleep(0.005)
     assert not threads
-    assert _children() <= before
-
-
-def _children() -> set[int]:
-    """Return the children of this process, those too that ended and were not waited for. Source: proc(5)."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(child) for task in tasks for child in (task / "children").read_text().split()}
+    assert child_processes() <= before
