@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from kit.distributions import install_plugin
 from kit.hosts import Bridge, Edge
 from kit.processes import Process
 from kit.stand import Stand
@@ -63,7 +64,7 @@ class Lab:
         if source is not None:
             self._also["PYTHONPATH"] = f"{source}{os.pathsep}{stand.site}"
         if "acts" in plugins and not stand.site.exists():
-            install(stand.site)
+            install_plugin(stand.site, HERE / "acts.py", "throwaway_acts", entry="acts", target="Acts")
         self.port = 0
         self.bridge = self.start_bridge()
         if edge:
@@ -169,17 +170,4 @@ async def busy(work: Callable[[int], Awaitable[None]], workers: int, until_done:
     return count
 
 
-def install(site: Path) -> None:
-    """Write the distribution of the plugin ``acts`` into a folder on ``PYTHONPATH``."""
-    site.mkdir(parents=True)
-    (site / "throwaway_acts.py").write_bytes((HERE / "acts.py").read_bytes())
-    info = site / "throwaway_acts-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: throwaway-acts\nVersion: 1.0\n", encoding="utf-8"
-    )
-    entry = "[radical_edge.plugins]\nacts = throwaway_acts:Acts\n"
-    (info / "entry_points.txt").write_text(entry, encoding="utf-8")
-
-
-__all__ = ["DEADLINE_S", "LONG", "Lab", "busy", "dies", "install", "seeds", "through", "until"]
+__all__ = ["DEADLINE_S", "LONG", "Lab", "busy", "dies", "seeds", "through", "until"]

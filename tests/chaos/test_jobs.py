@@ -7,7 +7,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from kit.events import Listener, listen
+from kit.events import listen
+from kit.jobs import FINAL, Ends, ends
 from kit.stand import Stand
 
 from radical_edge_core.testing.tally import Tally
@@ -16,24 +17,14 @@ from radical_edge_core.testing.waiting import wait_until
 from .lab import DEADLINE_S, Lab, seeds
 
 JOBS = 20
-FINAL = {"COMPLETED", "FAILED", "CANCELED"}
 
 
-def told(listener: Listener) -> Counter[tuple[str, str, int | None]]:
-    """How often each final state was told to a listener."""
-    return Counter(
-        (event.data["data"]["job_id"], event.data["data"]["state"], event.data["data"]["exit_code"])
-        for event in listener.heard
-        if event.topic == "notification" and event.data["data"]["state"] in FINAL
-    )
-
-
-def hear(lab: Lab, mark: str) -> Counter[tuple[str, str, int | None]]:
+def hear(lab: Lab, mark: str) -> Ends:
     """Listen from the first event on until a certain job has ended; return what was told of the others."""
     with listen(lab.bridge, "?topics=job_status", after="0.0") as listener:
-        while not any(job == mark for job, _, _ in told(listener)):
+        while not any(job == mark for job, _, _ in ends(listener)):
             listener.notification("job_status")
-        return Counter({one: count for one, count in told(listener).items() if one[0] != mark})
+        return Counter({one: count for one, count in ends(listener).items() if one[0] != mark})
 
 
 @pytest.mark.timeout(180)

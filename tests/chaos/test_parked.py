@@ -20,7 +20,7 @@ CALLERS = 10_000 if LONG else 2_000
 EACH_BYTES = 20_000
 # More are not taken at once than the bridge's queue for new connections holds.
 GROUP = 500
-GAUGE = "radical_edge_calls_parked"
+PARKED = "radical_edge_calls_parked"
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +34,6 @@ def _descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def parked(lab: Lab) -> int:
-    """How many calls wait, as the metrics tell it."""
-    lines = lab.bridge.ask("GET", "/metrics").body.decode().splitlines()
-    return int(float(next(line.split()[1] for line in lines if line.startswith(f"{GAUGE} "))))
 
 
 @pytest.mark.timeout(300)
@@ -61,7 +55,7 @@ def test_thousands_wait(stand: Stand, tally: Tally) -> None:
                 made = stack.enter_context(socket.create_connection(("127.0.0.1", lab.port)))
                 made.sendall(request)
                 callers.append(made)
-            until(lambda: parked(lab) == len(callers), 30, "the calls wait")
+            until(lambda: lab.bridge.metric(PARKED) == len(callers), 30, "the calls wait")
         each = (lab.bridge.memory_mib() - before) * 1024 * 1024 / CALLERS
         began = time.monotonic()
         lab.start_edge()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.distributions import install_plugin
 from kit.hosts import Bridge, Edge
 from kit.stand import Stand
 
@@ -31,6 +34,13 @@ window.__reports = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   window.__reports.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+NO_LUCK = {
+    "type": "about:blank",
+    "title": "x",
+    "status": 500,
+    "code": "plugin_failure",
+    "detail": "no luck",
+}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -91,6 +101,18 @@ class Browser:
             f"{each['id']}: {node['html'][:200]}" for each in found["violations"] for node in each["nodes"]
         ]
 
+    @contextmanager
+    def refused(self, pattern: str) -> Iterator[None]:
+        """Let calls to what fits a pattern fail with a 500, whose problem says ``no luck``."""
+        self.allowed.append(r"Failed to load resource.*500")
+        body = json.dumps(NO_LUCK)
+        kind = "application/problem+json"
+        self.context.route(pattern, lambda route: route.fulfill(status=500, body=body, content_type=kind))
+        try:
+            yield
+        finally:
+            self.context.unroute(pattern)
+
     def unexpected(self) -> list[str]:
         """Return what the browser complained of, and no test allowed."""
         found = list(self.complaints)
@@ -140,15 +162,8 @@ def browsers(chromium: Any) -> Iterator[Callable[..., Browser]]:
 
 def third_party(site: Path) -> None:
     """Install a distribution that this repository knows nothing of."""
-    site.mkdir(parents=True, exist_ok=True)
-    (site / "somebodys_studio.py").write_bytes((HERE / "studio.py").read_bytes())
-    info = site / "somebodys_studio-2.3.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: somebodys-studio\nVersion: 2.3\n", encoding="utf-8"
-    )
-    (info / "entry_points.txt").write_text(
-        "[radical_edge.plugins]\nstudio = somebodys_studio:Studio\n", encoding="utf-8"
+    install_plugin(
+        site, HERE / "studio.py", "somebodys_studio", entry="studio", target="Studio", version="2.3"
     )
 
 

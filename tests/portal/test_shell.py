@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -192,9 +191,7 @@ def test_s7_a_page_that_comes_back_is_live(browser: Any, bridge: Bridge) -> None
 
 
 def listeners(bridge: Bridge) -> float:
-    figures = bridge.ask("GET", "/metrics").body.decode()
-    line = next(line for line in figures.splitlines() if line.startswith("radical_edge_event_listeners"))
-    return float(line.split()[-1])
+    return bridge.metric("radical_edge_event_listeners")
 
 
 @pytest.mark.slow
@@ -218,45 +215,28 @@ def test_s7_a_killed_tab_leaves_no_stream(
 
 def test_s8_toasts(browser: Any, bridge: Bridge) -> None:
     """S8: success goes after 6 s, errors stay, four at most; details and the request's id are there."""
-    browser.allowed.append(r"Failed to load resource.*500")
     sid = bridge.session("hpc", "studio", name="portal")
     made = bridge.post(f"/hpc/studio/begin/{sid}", {"name": "toasted", "seconds": 600})["id"]
     page = browser.page
     page.clock.install()
     page = browser.go(f"/ui/e/hpc/studio/r/take/{made}")
-    problem = {
-        "type": "about:blank",
-        "title": "x",
-        "status": 500,
-        "code": "plugin_failure",
-        "detail": "no luck",
-    }
-    broken = "**/hpc/studio/drop/**"
-    browser.context.route(
-        broken,
-        lambda route: route.fulfill(
-            status=500, body=json.dumps(problem), content_type="application/problem+json"
-        ),
-    )
 
     def drop() -> None:
         page.get_by_role("button", name="Drop it").first.click()
         page.get_by_role("dialog").get_by_role("textbox").fill(made)
         page.get_by_role("dialog").get_by_role("button", name="Drop it").click()
-        expect(page.get_by_role("dialog")).to_be_hidden()
-        expect(page.get_by_role("button", name="Drop it").first).to_be_enabled()
 
     toasts = page.get_by_role("status", name="Messages").locator(".toast")
-    for _ in range(5):
-        drop()
-    expect(toasts).to_have_count(4)
-    toasts.first.get_by_text("Details").click()
-    expect(toasts.first.get_by_role("button", name="Copy request id")).to_be_visible()
-    assert browser.axe(page) == []
-    browser.context.unroute(broken)
-    page.get_by_role("button", name="Drop it").first.click()
-    page.get_by_role("dialog").get_by_role("textbox").fill(made)
-    page.get_by_role("dialog").get_by_role("button", name="Drop it").click()
+    with browser.refused("**/hpc/studio/drop/**"):
+        for _ in range(5):
+            drop()
+            expect(page.get_by_role("dialog")).to_be_hidden()
+            expect(page.get_by_role("button", name="Drop it").first).to_be_enabled()
+        expect(toasts).to_have_count(4)
+        toasts.first.get_by_text("Details").click()
+        expect(toasts.first.get_by_role("button", name="Copy request id")).to_be_visible()
+        assert browser.axe(page) == []
+    drop()
     done = toasts.filter(has_text="Drop it: asked")
     expect(done).to_be_visible()
     page.clock.fast_forward(7000)

@@ -72,26 +72,11 @@ def test_t5_the_actions_stay_in_view(bridge: Bridge, browsers: Callable[..., Any
 
 def test_t6_what_fails_can_be_tried_again(browser: Any) -> None:
     """T6: an error is told with its cause, and one button away from another try."""
-    browser.allowed.append(r"Failed to load resource.*500")
-    broken = "**/hpc/studio/takes/**"
-    problem = {
-        "type": "about:blank",
-        "title": "x",
-        "status": 500,
-        "code": "plugin_failure",
-        "detail": "no luck",
-    }
-    browser.context.route(
-        broken,
-        lambda route: route.fulfill(
-            status=500, body=json.dumps(problem), content_type="application/problem+json"
-        ),
-    )
-    page = browser.go("/ui/e/hpc/studio")
-    alert = page.get_by_role("alert")
-    expect(alert.get_by_text("no luck")).to_be_visible()
-    assert browser.axe(page) == []
-    browser.context.unroute(broken)
+    with browser.refused("**/hpc/studio/takes/**"):
+        page = browser.go("/ui/e/hpc/studio")
+        alert = page.get_by_role("alert")
+        expect(alert.get_by_text("no luck")).to_be_visible()
+        assert browser.axe(page) == []
     alert.get_by_role("button", name="Try again").click()
     expect(page.get_by_label("Filter takes")).to_be_visible()
 

@@ -16,8 +16,9 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from kit.events import Event, listen
+from kit.events import Event, Listener, listen
 from kit.hosts import Bridge, Edge
+from kit.jobs import FINAL, ends
 from kit.slurm import Cluster
 from kit.stand import Stand
 from kit.waiting import until
@@ -26,7 +27,6 @@ from radical_edge_core.testing.tally import Tally
 
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
-FINAL = {"COMPLETED", "FAILED", "CANCELED"}
 TOPIC = "?topics=job_status"
 POINTS = ("key.begun", "job.made", "job.handed_over", "key.acted", "key.kept", "event.kept", "event.sent")
 TIMES = 5
@@ -128,6 +128,11 @@ def is_of(job: str, state: str) -> Callable[[Event], bool]:
     return wanted
 
 
+def jobs_told(listener: Listener) -> Counter[str]:
+    """Return how often an end was told of each job."""
+    return Counter(job for job, _, _ in ends(listener).elements())
+
+
 def test_how_soon_a_listener_hears(hpc: Hpc) -> None:
     """Of starts and ends within 3 s, of what only SLURM knows within an interval and 3 s; SLURM is asked as ever."""
     hpc.start()
@@ -188,16 +193,12 @@ def test_a_killed_edge_with_20_jobs_in_flight(hpc: Hpc) -> None:
         listed = {job["job_id"] for job in hpc.bridge.get(f"/hpc/psij/list_jobs/{sid}")["jobs"]}
         assert listed == {*codes, doomed}
 
-        def ends() -> Counter[str]:
-            told = [event.data["data"] for event in listener.heard if event.topic == "notification"]
-            return Counter(each["job_id"] for each in told if each["state"] in FINAL)
-
-        while set(ends()) != listed:
+        while set(jobs_told(listener)) != listed:
             listener.next(lambda event: event.topic == "notification", 30)
         # One more job: what would be told twice is told before it.
         last = hpc.submit(sid, "true", "last")
         listener.next(is_of(last, "COMPLETED"), 30)
-        assert set(ends().values()) == {1}
+        assert jobs_told(listener) == dict.fromkeys([*listed, last], 1)
     assert hpc.asked()["sbatch"] == 23
 
 
@@ -246,17 +247,13 @@ def test_an_edge_that_dies_at_a_named_point(hpc: Hpc, tally: Tally, point: str) 
                 jobs[key] = hpc.submit(sid, f"echo {key} >>runs", key)
                 listener.next(is_of(jobs[key], "COMPLETED"), 60)
             assert len(set(jobs.values())) == len(jobs)
-            ends = Counter(
-                event.data["data"]["job_id"]
-                for event in listener.heard
-                if event.topic == "notification" and event.data["data"]["state"] in FINAL
-            )
+            told = jobs_told(listener)
     finally:
         keeper.end()
     tally.faults[f"crash at {point}"] = keeper.deaths
     print(f"{len(jobs)} jobs, {tally}")
     tally.check()
-    assert ends == dict.fromkeys(jobs.values(), 1)
+    assert told == dict.fromkeys(jobs.values(), 1)
     assert Counter((hpc.folder / "runs").read_text().split()) == dict.fromkeys(jobs, 1)
 
 

@@ -32,10 +32,12 @@ export function leaf(pointer: string): string {
 
 /** Return an object with a value at the place that a pointer names; what is on the way is made. */
 export function put(target: Record<string, unknown>, pointer: string, value: unknown): Record<string, unknown> {
-  const [first, ...rest] = tokens(pointer);
+  return putAt(target, tokens(pointer), value);
+}
+
+function putAt(target: Record<string, unknown>, [first, ...rest]: string[], value: unknown): Record<string, unknown> {
   if (first === undefined || first === "__proto__") return target;
   const inner = Object.hasOwn(target, first) ? target[first] : undefined;
   const under = inner !== null && typeof inner === "object" && !Array.isArray(inner) ? (inner as Record<string, unknown>) : {};
-  const below = `/${rest.map((token) => token.replace(/~/g, "~0").replace(/\//g, "~1")).join("/")}`;
-  return { ...target, [first]: rest.length ? put(under, below, value) : value };
+  return { ...target, [first]: rest.length ? putAt(under, rest, value) : value };
 }

@@ -133,9 +133,8 @@ function EdgeCard({ edge, pinned, pin }: { edge: EdgeRow; pinned: boolean; pin: 
   const { dialog, leaving, disconnect } = useDisconnect(edge);
   const plugins = topology?.edges[edge.name]?.plugins ?? {};
   const away = !edge.connected;
-  const offered = edge.plugins.filter((name) => plugins[name]?.status !== "disabled");
   return (
-    <article className={`card stack tight${away ? " stale" : ""}`} aria-label={edge.name} data-edge={edge.name}>
+    <article className={`card stack tight${away ? " away" : ""}`} aria-label={edge.name} data-edge={edge.name}>
       {dialog}
       <div className="row between">
         <h2 className="cut grow">
@@ -161,8 +160,8 @@ function EdgeCard({ edge, pinned, pin }: { edge: EdgeRow; pinned: boolean; pin: 
       </p>
       <LoadBars edge={edge.name} plugins={plugins} />
       <div className="row">
-        {offered.length === 0 ? <span className="muted">No plugins.</span> : null}
-        {offered.map((name) => {
+        {edge.plugins.length === 0 ? <span className="muted">No plugins.</span> : null}
+        {edge.plugins.map((name) => {
           const about = plugins[name];
           return about ? (
             <Link key={name} className="chip" to={`/ui/e/${encodeURIComponent(edge.name)}/${encodeURIComponent(name)}`}>

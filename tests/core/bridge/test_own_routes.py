@@ -308,6 +308,14 @@ async def test_the_docs_page_lists_the_routes(anybody: Any) -> None:
     assert "Make a token" in body
 
 
+async def test_plugins_that_are_switched_off_are_not_listed(bridge: RunningBridge, edge: RunningEdge) -> None:
+    """``/edges`` tells what an edge offers."""
+    announced = {name: {"status": name} for name in ("loaded", "failed", "disabled")}
+    bridge.bridge.registry.announce("here", announced, {})
+    (row,) = [row for row in (await bridge.api.get("/edges")).json["edges"] if row["name"] == "here"]
+    assert (row["plugins"], row["plugin_count"]) == (["failed", "loaded"], 2)
+
+
 # --- metrics ----------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from kit.processes import alive
+from kit.waiting import until
+
 INTERVAL_S = 2.0
 
 
@@ -107,23 +110,15 @@ class Controller:
     def stop(self) -> None:
         pid = self.pid
         os.kill(pid, signal.SIGTERM)
-        end = time.monotonic() + 30
-        while (
-            Path(f"/proc/{pid}").exists()
-            and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
-        ):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        until(lambda: not alive(pid), 30, "slurmctld has ended")
 
     def start(self) -> None:
         environ = {**self.cluster.environ(), "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
         subprocess.run(
             ["slurmctld"], env=environ, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30
         )
-        end = time.monotonic() + 60
-        while "UP" not in self.cluster.run("scontrol", "ping", check=False):
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        ping = ("scontrol", "ping")
+        until(lambda: "UP" in self.cluster.run(*ping, check=False), 60, "slurmctld answers", pause_s=0.2)
 
     def stall(self) -> None:
         """Let it take connections and answer none."""

@@ -98,6 +98,11 @@ class Bridge(Process):
         """Post a document and return the answer's."""
         return self.ask("POST", path, {} if document is None else document, **headers).ok
 
+    def metric(self, name: str) -> float:
+        """Return the value of one that has no labels, as ``/metrics`` tells it."""
+        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
     def edges(self) -> dict[str, Any]:
         """Return the connected edges, as ``/edge/list`` tells them."""
         found: dict[str, Any] = self.get("/edge/list")["data"]["edges"]

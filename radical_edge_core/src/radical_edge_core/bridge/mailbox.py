@@ -12,13 +12,11 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from radical_edge_core.wire.asgi import Message
 
 log = logging.getLogger(__name__)
-_Row = tuple[asyncio.Future[None], ...]
 
 
 class Mailbox:
@@ -33,55 +31,55 @@ class Mailbox:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # All three are short and mostly empty, and an empty tuple takes no memory.
+        # Short and mostly empty, as are the rows: an empty tuple takes no memory.
         self._messages: tuple[Message, ...] = ()
-        self._readers: _Row = ()
-        self._writers: _Row = ()
+        self._readers = _Row()
+        self._writers = _Row()
 
     async def get(self) -> Message:
         """Return the next message, waiting for it."""
         while not self._messages:
-            place = asyncio.get_running_loop().create_future()
-            self._readers += (place,)
-            try:
-                await place
-            except asyncio.CancelledError:
-                self._readers = _without(place, self._readers)
-                if self._messages:  # it was woken for one that it does not take
-                    self._readers = _woken(self._readers)
-                raise
+            await self._readers.turn()
         message, self._messages = self._messages[0], self._messages[1:]
-        self._writers = _woken(self._writers)
+        self._writers.wake()
         return message
 
     async def put(self, message: Message) -> None:
         """Add a message, waiting for room."""
         while len(self._messages) >= self._limit:
-            place = asyncio.get_running_loop().create_future()
-            self._writers += (place,)
-            try:
-                await place
-            except asyncio.CancelledError:
-                self._writers = _without(place, self._writers)
-                if len(self._messages) < self._limit:  # it was woken for room that it does not take
-                    self._writers = _woken(self._writers)
-                raise
+            await self._writers.turn()
         self._messages += (message,)
-        self._readers = _woken(self._readers)
+        self._readers.wake()
 
 
-def _without(place: asyncio.Future[None], row: _Row) -> _Row:
-    return tuple(other for other in row if other is not place)
+class _Row:
+    """Those who wait, in the order in which they came."""
 
+    __slots__ = ("_places",)
 
-def _woken(row: _Row) -> _Row:
-    """Wake the first who waits; return those who go on waiting."""
-    while row:
-        place, row = row[0], row[1:]
-        if not place.done():
-            place.set_result(None)
-            break
-    return row
+    def __init__(self) -> None:
+        self._places: tuple[asyncio.Future[None], ...] = ()
+
+    async def turn(self) -> None:
+        """Wait to be woken; whoever is woken and goes away leaves its turn to the next."""
+        place = asyncio.get_running_loop().create_future()
+        self._places += (place,)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._places = tuple(other for other in self._places if other is not place)
+            else:
+                self.wake()
+            raise
+
+    def wake(self) -> None:
+        """Wake the first."""
+        while self._places:
+            place, self._places = self._places[0], self._places[1:]
+            if not place.done():
+                place.set_result(None)
+                return
 
 
 def lean_requests() -> bool:
@@ -107,13 +105,9 @@ def _group(base: type[Any], handle: Callable[..., Awaitable[None]]) -> type[Any]
             self, app: Any, config: Any, scope: Any, send: Any
         ) -> Callable[[Message], Awaitable[None]]:
             mailbox = Mailbox(config.max_app_queue_size)
-            in_thread = partial(self._loop.run_in_executor, None)
-            self.spawn(handle, app, config, scope, mailbox.get, send, in_thread, _no_wsgi)
+            # The last two are for applications without asyncio, and there is none here.
+            self.spawn(handle, app, config, scope, mailbox.get, send, None, None)
             return mailbox.put
 
     Group.__module__ = __name__
     return Group
-
-
-def _no_wsgi(*_: object) -> None:
-    raise NotImplementedError("only ASGI applications are served")

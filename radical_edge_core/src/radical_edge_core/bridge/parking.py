@@ -80,7 +80,7 @@ class Row:
 
         Args:
             until: Seconds on the loop's clock.
-            meanwhile: Awaited in the meantime; what it raises ends the waiting, and it does not return before.
+            meanwhile: Awaited in the meantime. It never returns; what it raises ends the waiting.
             body: How long the call's body is.
 
         Raises:

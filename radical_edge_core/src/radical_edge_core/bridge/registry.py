@@ -163,7 +163,7 @@ class Registry:
         Args:
             name: The edge's.
             wait_s: How long to wait at most.
-            meanwhile: Awaited while the call waits; it raises where the call has become pointless.
+            meanwhile: Awaited while the call waits; it never returns, and raises where the call has become pointless.
             body: How long the call's body is, bytes; ``None`` where nobody knows yet.
 
         Raises:

@@ -56,10 +56,10 @@ class StagingClient(PluginClient):
             EdgeError: What else went wrong. With ``resume``, it is raised when several attempts in a row brought
                 nothing, and ``received`` in its ``data`` says how many bytes the edge keeps.
         """
-        self.session_id()
+        path = self._file_path()
         source = await anyio.to_thread.run_sync(measure, Path(src))
         with _python_errors(tgt):
-            delivery = Delivery(self, source, tgt, overwrite=overwrite)
+            delivery = Delivery(self, path, source, tgt, overwrite=overwrite)
             return await (delivery.resumable() if resume else delivery.once())
 
     async def get(self, src: str, tgt: LocalPath, resume: bool = False) -> dict[str, Any]:

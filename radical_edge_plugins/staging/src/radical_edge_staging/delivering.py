@@ -9,7 +9,6 @@ import anyio
 
 from radical_edge_core.errors import EdgeError, InvalidRequest, NotSupported
 from radical_edge_core.plugin import PluginClient
-from radical_edge_core.plugin.paths import quote_segment
 from radical_edge_staging.localfile import Source
 
 # So many attempts in a row may bring nothing, each after a pause twice as long; while each brings something,
@@ -29,16 +28,17 @@ class Delivery:
 
     Args:
         client: The plugin's client, with a session.
+        path: The route's address.
         source: The local file.
         tgt: Where it goes.
         overwrite: Whether an existing target is replaced.
     """
 
-    def __init__(self, client: PluginClient, source: Source, tgt: str, *, overwrite: bool) -> None:
+    def __init__(self, client: PluginClient, path: str, source: Source, tgt: str, *, overwrite: bool) -> None:
         self._client = client
-        self._path = client.path_to(f"file/{quote_segment(client.session_id())}")
+        self._path = path
         self._source = source
-        self._tgt = tgt
+        self._tgt = self._shown = tgt
         self._params = {
             "path": tgt,
             "overwrite": "true" if overwrite else "false",

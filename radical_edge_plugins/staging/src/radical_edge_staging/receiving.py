@@ -76,7 +76,7 @@ async def _fill(plugin: Plugin, upload: Upload, request: Request, chunk_bytes: i
             async for chunk in request.stream():
                 body.growing += chunk
                 if len(body.growing) >= chunk_bytes:
-                    await writing.finish()
+                    await writing.finish()  # of two chunks that are not written yet, one would be forgotten
                     await writing.start(partial(upload.write, body.hand_over()))
         except ClientDisconnect:
             raise BadRequest(f"the body ended after {body.received} bytes, before it was whole") from None
