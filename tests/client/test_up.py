@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from radical_edge_client import BridgeClient
@@ -21,6 +20,8 @@ from radical_edge_client import BridgeClient
 SCRIPT = Path(sys.executable).with_name("radical-edge")
 DISTRIBUTION = Path(__file__).parent / "distribution"
 DEADLINE_S = 40.0
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for children in /proc")
 
 
 class Up:
@@ -42,7 +43,8 @@ class Up:
         """Return the two lines that it prints when it is ready; remembers its children."""
         assert self.process.stdout
         lines = [self.process.stdout.readline().rstrip("\n") for _ in range(2)]
-        self.children = [child.pid for child in psutil.Process(self.process.pid).children()]
+        pid = self.process.pid
+        self.children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         return lines
 
     def end(self, *signals: signal.Signals) -> float:
@@ -75,8 +77,8 @@ def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
 def alive(pid: int) -> bool:
     """Say whether a process runs; one that has ended and was not waited for does not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
         return False
 
 
