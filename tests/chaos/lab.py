@@ -64,7 +64,9 @@ class Lab:
         if source is not None:
             self._also["PYTHONPATH"] = f"{source}{os.pathsep}{stand.site}"
         if "acts" in plugins and not stand.site.exists():
-            install_plugin(stand.site, HERE / "acts.py", "throwaway_acts", entry="acts", target="Acts")
+            install_plugin(
+                stand.site, HERE / "acts.py", "throwaway_acts", "throwaway-acts", entry="acts", target="Acts"
+            )
         self.port = 0
         self.bridge = self.start_bridge()
         if edge:

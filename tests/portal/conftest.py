@@ -162,9 +162,8 @@ def browsers(chromium: Any) -> Iterator[Callable[..., Browser]]:
 
 def third_party(site: Path) -> None:
     """Install a distribution that this repository knows nothing of."""
-    install_plugin(
-        site, HERE / "studio.py", "somebodys_studio", entry="studio", target="Studio", version="2.3"
-    )
+    names = ("somebodys_studio", "somebodys-studio")
+    install_plugin(site, HERE / "studio.py", *names, entry="studio", target="Studio", version="2.3")
 
 
 @pytest.fixture(scope="session")

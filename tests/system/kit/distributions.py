@@ -17,11 +17,21 @@ def make_distribution(site: Path, name: str, *, target: str = "", entry: str = "
         target: What the entry point names in the module; the module itself by default.
         entry: The entry point's name where it is not the module's.
     """
-    install_plugin(site, PLUGINS / f"{name}.py", f"throwaway_{name}", entry=entry or name, target=target)
+    module = f"throwaway_{name}"
+    install_plugin(
+        site, PLUGINS / f"{name}.py", module, f"throwaway-{name}", entry=entry or name, target=target
+    )
 
 
 def install_plugin(
-    site: Path, source: Path, module: str, *, entry: str, target: str = "", version: str = "1.0"
+    site: Path,
+    source: Path,
+    module: str,
+    distribution: str,
+    *,
+    entry: str,
+    target: str = "",
+    version: str = "1.0",
 ) -> None:
     """
     Write a distribution of one module into a folder that is on ``PYTHONPATH``.
@@ -29,7 +39,8 @@ def install_plugin(
     Args:
         site: The folder.
         source: The module's file.
-        module: What it is called there; the distribution has the same name, with dashes.
+        module: What it is called there.
+        distribution: The distribution's name.
         entry: The name of its entry point.
         target: What the entry point names in the module; the module itself by default.
         version: The distribution's.
@@ -38,9 +49,8 @@ def install_plugin(
     (site / f"{module}.py").write_bytes(source.read_bytes())
     info = site / f"{module}-{version}.dist-info"
     info.mkdir()
-    name = module.replace("_", "-")
     (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8"
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n", encoding="utf-8"
     )
     found = f"{module}:{target}" if target else module
     (info / "entry_points.txt").write_text(f"[radical_edge.plugins]\n{entry} = {found}\n", encoding="utf-8")

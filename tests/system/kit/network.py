@@ -74,6 +74,10 @@ class Network:
         """Pass nothing on, but keep the connections."""
         self._in_loop(self._proxy.freeze)
 
+    def throttle(self, bytes_per_s: float) -> None:
+        """Let no more through, in each direction of each connection."""
+        self._proxy.bytes_per_s = bytes_per_s
+
     def refuse(self) -> None:
         """Take no new connection until ``mend``."""
         self._in_loop(self._proxy.refuse)
