@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { requestFor } from "../src/api/operations";
 import type { Operation } from "../src/contract/types";
 import { bytes, duration, inUnit, shortTime, text, words } from "../src/ui/format";
-import { append, pieces, settled } from "../src/ui/Log";
-import { fitting, toCsv } from "../src/ui/Table";
+import { append, type Kept, pieces, settled } from "../src/ui/log/text";
+import { toCsv } from "../src/ui/table/export";
+import { chosen, fitting, picked } from "../src/ui/table/pick";
 
 describe("format", () => {
   it("writes sizes, times and units", () => {
@@ -30,6 +31,20 @@ describe("tables", () => {
     expect(fitting(columns, 250).map((each) => each.field)).toEqual(["/a", "/c"]);
     expect(fitting(columns, 10).map((each) => each.field)).toEqual(["/a"]);
   });
+  it("show the columns that were chosen, in their own order", () => {
+    const columns = [{ field: "/a" }, { field: "/b" }, { field: "/c/d" }];
+    expect(chosen(columns, {})).toBeUndefined();
+    expect(chosen(columns, { columns: "d,a" })?.map((each) => each.field)).toEqual(["/a", "/c/d"]);
+    expect(chosen(columns, { columns: "gone" })).toBeUndefined();
+  });
+  it("pick rows by value and by words, and sort them", () => {
+    const rows = [{ n: 2, edge: "a" }, { n: 10, edge: "b" }, { n: 1, edge: "a" }, { n: null, edge: "a" }];
+    const columns = [{ field: "/n" }, { field: "/edge" }];
+    const numbers = (found: unknown[]) => (found as typeof rows).map((row) => row.n);
+    expect(numbers(picked(rows, columns, ["/edge"], { "is.edge": "a", sort: "/n" }, ""))).toEqual([1, 2, null]);
+    expect(numbers(picked(rows, columns, [], { "is.edge": "a" }, "10"))).toEqual([10]);
+    expect(numbers(picked(rows, columns, [], { sort: "/n", dir: "down" }, ""))).toEqual([10, 2, 1, null]);
+  });
   it("export CSV in which no cell is a formula", () => {
     const made = toCsv([{ a: '=cmd|"x"', b: -1 }, { a: "@x", b: null }], [{ field: "/a" }, { field: "/b" }]);
     expect(made.split("\r\n")).toEqual(['"A","B"', '"\'=cmd|""x""","-1"', '"\'@x",""']);
@@ -47,17 +62,19 @@ describe("logs", () => {
     expect(settled("x".repeat(20_000)).length).toBeLessThan(10_100);
   });
   it("join what arrives in pieces", () => {
-    const kept = { lines: [] as string[], dropped: 0 };
-    append(kept, "one\ntw");
-    expect(kept.lines).toEqual(["one", "tw"]);
-    append(kept, "o\nthree\n");
-    expect(kept.lines).toEqual(["one", "two", "three"]);
-    append(kept, "\nfive");
-    expect(kept.lines).toEqual(["one", "two", "three", "", "five"]);
+    const kept: Kept = { lines: [], dropped: 0 };
+    const texts = () => kept.lines.map((line) => line.text);
+    append(kept, "one\ntw", 1);
+    expect(texts()).toEqual(["one", "tw"]);
+    append(kept, "o\nthree\n", 2);
+    expect(texts()).toEqual(["one", "two", "three"]);
+    append(kept, "\nfive", 3);
+    expect(texts()).toEqual(["one", "two", "three", "", "five"]);
+    expect(kept.lines.map((line) => line.at)).toEqual([1, 1, 2, 3, 3]);
   });
   it("bound what is kept", () => {
-    const kept = { lines: [] as string[], dropped: 0 };
-    append(kept, "x\n".repeat(250_000));
+    const kept: Kept = { lines: [], dropped: 0 };
+    append(kept, "x\n".repeat(250_000), 0);
     expect(kept.lines.length).toBe(100_000);
   });
 });

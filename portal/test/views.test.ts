@@ -21,6 +21,16 @@ describe("the past of a plot", () => {
     add(kept, view, 200, { v: 4 });
     expect(values(kept)).toEqual([1, 2, null, 3, null, 4]);
   });
+  it("P2: keeps a short outage a gap, unless the past tells of it", () => {
+    const kept = past();
+    for (const t of [100, 101]) add(kept, view, t, { v: t });
+    interrupt(kept);
+    for (const t of [106, 107]) add(kept, view, t, { v: t });
+    fill(kept, view, stream, [80, 90, 100].map((t) => ({ t, v: t })));
+    expect(values(kept)).toEqual([80, 90, 100, 101, null, 106, 107]);
+    fill(kept, view, stream, [101, 102, 103, 104, 105].map((t) => ({ t, v: t })));
+    expect(values(kept)?.slice(2)).toEqual([100, 101, 102, 103, 104, 105, 106, 107]);
+  });
   it("takes no time twice", () => {
     const kept = past();
     expect(add(kept, view, 100, { v: 1 })).toBe(true);

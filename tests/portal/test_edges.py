@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,26 @@ def test_e1_cards_tell_what_there_is(browser: Any, bridge: Bridge) -> None:
     expect(page.get_by_role("table").get_by_role("link").first).to_have_text("hpc")
 
 
+def test_e1_chips_choose_edges_by_what_they_offer(browser: Any, bridge: Bridge) -> None:
+    """E1: a chip for each plugin that any edge has; several of them ask for edges with all of these."""
+    (own,) = [edge for edge in bridge.get("/edges")["edges"] if edge["name"] == "hpc"]
+    edges = [
+        {**own, "name": name, "plugins": plugins, "plugin_count": len(plugins)}
+        for name, plugins in (("one", ["psij", "sysinfo"]), ("two", ["sysinfo"]), ("three", ["staging"]))
+    ]
+    browser.context.route("**/edges", lambda route: route.fulfill(json={"edges": edges, "total": 3}))
+    page = browser.go("/")
+    cards = page.locator("[data-edge]")
+    expect(cards).to_have_count(3)
+    chips = page.get_by_role("group", name="Edges that offer")
+    chips.get_by_role("button", name="sysinfo").click()
+    expect(cards).to_have_count(2)
+    chips.get_by_role("button", name="psij").click()
+    expect(cards).to_have_count(1)
+    chips.get_by_role("button", name="staging").click()
+    expect(page.get_by_text("No edge matches")).to_be_visible()
+
+
 def test_e2_without_an_edge_it_says_how_to_start_one(stand: Stand, browsers: Callable[..., Any]) -> None:
     """E2: the command with the bridge's address, to be copied, and a way to launch one."""
     bridge = stand.bridge()
@@ -50,7 +71,7 @@ def test_e2_without_an_edge_it_says_how_to_start_one(stand: Stand, browsers: Cal
 def test_e3_and_e4_disconnecting_asks_and_the_lost_edge_stays(
     own_system: Any, browsers: Callable[..., Any]
 ) -> None:
-    """E4: the name is typed again; X4: Keep has the focus. E3: the card stays, and says since when it is lost."""
+    """E4: the name is typed again, the card tells; X4: Keep has the focus. E3: it stays, lost since when."""
     _, bridge, edge = own_system
     page = browsers(bridge.url).sign_in(bridge.token)
     card = page.get_by_role("article", name="hpc")
@@ -63,7 +84,10 @@ def test_e3_and_e4_disconnecting_asks_and_the_lost_edge_stays(
     sure = dialog.get_by_role("button", name="Disconnect")
     expect(sure).to_be_disabled()
     dialog.get_by_role("textbox").fill("hpc")
+    edge.send(signal.SIGSTOP)  # so that it takes its time
     sure.click()
+    expect(card.get_by_text("disconnecting")).to_be_visible()
+    edge.send(signal.SIGCONT)
     expect(card.get_by_text("away")).to_be_visible(timeout=20_000)
     expect(card.get_by_text("lost")).to_be_visible()
     edge.wait()

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -202,6 +203,47 @@ def test_t3_sort_and_filter_are_in_the_address(browser: Any) -> None:
     expect(page.get_by_role("cell", name="row-9999", exact=True)).to_be_visible()
 
 
+def test_t3_columns_are_chosen_and_kept(browser: Any) -> None:
+    """T3: the columns that are shown are a choice that stands in the address."""
+    page = browser.go("/ui/e/hpc/studio/many")
+    heads = page.get_by_role("columnheader")
+    expect(heads.filter(has_text="Note")).to_be_visible()
+    page.get_by_role("button", name="Columns").click()
+    dialog = page.get_by_role("dialog", name="Columns of Many")
+    for name in ("Note", "Began"):
+        dialog.get_by_label(name).uncheck()
+    assert browser.axe(page) == []
+    dialog.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("button", name="Columns (3 of 5)")).to_be_focused()
+    expect(heads).to_have_text(["Take", "State", "Name"])
+    page.reload()
+    expect(heads).to_have_text(["Take", "State", "Name"])
+    page.get_by_role("button", name="Columns").click()
+    dialog.get_by_role("button", name="As many as fit").click()
+    page.keyboard.press("Escape")
+    expect(heads.filter(has_text="Note")).to_be_visible()
+    assert "columns=" not in page.url
+
+
+def test_t3_back_leads_to_the_same_rows(browser: Any) -> None:
+    """T3: the place in a long table is in the address; Back and a reload lead there."""
+    page = browser.go("/ui/e/hpc/studio/many")
+    expect(page.get_by_role("cell", name="row-0", exact=True)).to_be_visible()
+    page.locator(".t-scroll").hover()
+    page.mouse.wheel(0, 42 * 5000)
+    expect(page).to_have_url(re.compile("row=5000"))
+    cell = page.get_by_role("cell", name="row-5000", exact=True)
+    expect(cell).to_be_in_viewport()
+    page.reload()
+    expect(cell).to_be_in_viewport()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
+    page.go_back()
+    expect(cell).to_be_in_viewport()
+    page.get_by_role("columnheader", name="Take").get_by_role("button").click()
+    expect(page).not_to_have_url(re.compile("row="))
+
+
 def test_t6_an_empty_table_says_what_to_do(own_system: Any, browsers: Any) -> None:
     """T6: the form that fills it is one click away."""
     _, bridge, _ = own_system
@@ -249,6 +291,56 @@ def test_p1_plots_move(browser: Any, bridge: Bridge) -> None:
     page = browser.go("/ui/e/hpc/sysinfo")
     expect(page.get_by_role("region", name="CPU").locator("figure")).to_be_visible()
     expect(page.get_by_role("region", name="File systems").get_by_role("meter").first).to_be_visible()
+
+
+def test_p1_a_hidden_page_draws_nothing(browser: Any) -> None:
+    """P1: while nobody looks, what comes is kept and not drawn; then all of it is there at once."""
+    page = browser.go("/ui/e/hpc/studio/level")
+    figure = page.get_by_role("region", name="Level").locator("figure")
+    expect(figure).to_be_visible()
+    page.evaluate(
+        """() => {
+          const stroke = CanvasRenderingContext2D.prototype.stroke;
+          window.drawn = 0;
+          CanvasRenderingContext2D.prototype.stroke = function (...given) {
+            window.drawn += 1;
+            return stroke.apply(this, given);
+          };
+        }"""
+    )
+    until(lambda: page.evaluate("window.drawn") > 0, 10, "it draws")
+    look = """(hidden) => {
+      Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+      document.dispatchEvent(new Event("visibilitychange"));
+      return window.drawn;
+    }"""
+    page.evaluate(look, True)
+    page.wait_for_timeout(500)  # what was on its way is drawn
+    before = page.evaluate("window.drawn")
+    points = int(figure.get_attribute("data-points") or 0)
+    page.wait_for_timeout(2000)
+    assert page.evaluate("window.drawn") == before
+    page.evaluate(look, False)
+    until(lambda: int(figure.get_attribute("data-points") or 0) >= points + 6, 1, "what came is there")
+    until(lambda: page.evaluate("window.drawn") > before, 1, "and drawn")
+
+
+def test_p2_an_outage_is_a_gap(own_system: Any, browsers: Callable[..., Any]) -> None:
+    """P2: no line leads over the time in which nothing was heard."""
+    stand, bridge, _ = own_system
+    browser = browsers(bridge.url)
+    browser.allowed.append(r"Failed to load resource|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED)")
+    browser.sign_in(bridge.token)
+    with browser.refused("**/levels"):
+        page = browser.go("/ui/e/hpc/studio/level")
+        figure = page.get_by_role("region", name="Level").locator("figure")
+        expect(figure).to_have_attribute("data-gaps", "0")
+        bridge.kill()
+        expect(figure).to_have_attribute("data-gaps", "1")
+        before = int(figure.get_attribute("data-points") or 0)
+        stand.bridge(port=bridge.port).has("hpc", "studio", within_s=60)
+        until(lambda: int(figure.get_attribute("data-points") or 0) >= before + 4, 30, "it goes on")
+        expect(figure).to_have_attribute("data-gaps", "1")
 
 
 def test_p2_plots_begin_with_their_past(browser: Any) -> None:

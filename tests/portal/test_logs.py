@@ -60,15 +60,18 @@ def test_o6_what_is_no_text_does_no_harm(browser: Any) -> None:
 
 
 def test_o3_filter_wrap_copy_and_download(browser: Any, bridge: Bridge, tmp_path: Path) -> None:
-    """O3: lines can be filtered and wrapped; the whole can be copied and downloaded."""
+    """O3: lines can be filtered, wrapped and told with their times; the whole can be copied and downloaded."""
     browser.context.grant_permissions(["clipboard-read", "clipboard-write"])
     sid = bridge.session("hpc", "studio", name="portal")
     made = bridge.post(f"/hpc/studio/begin/{sid}", {"name": "kept", "seconds": 600})
     page = browser.go(f"/ui/e/hpc/studio/r/take/{made['id']}")
     expect(page.get_by_role("log").get_by_text("line 10", exact=True)).to_be_visible()
+    page.get_by_label("Times").check()
+    expect(page.locator(".log-time").last).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+    page.get_by_label("Times").uncheck()
     bridge.post(f"/hpc/studio/drop/{sid}/{made['id']}")
     expect(page.get_by_text("complete")).to_be_visible()
-    page.get_by_label("Filter sound").fill("of take")
+    page.get_by_label("Filter sound").fill("line 7 of take")
     expect(page.locator(".log-line")).to_have_count(1)
     page.get_by_label("Wrap").check()
     expect(page.locator(".log-view")).to_have_class(re.compile("wrap"))

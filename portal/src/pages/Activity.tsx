@@ -7,7 +7,7 @@ import type { Place } from "../api/operations";
 import { at } from "../contract/pointer";
 import type { Column, Description, Resource, Tone } from "../contract/types";
 import { Page, Skeleton } from "../ui/kit";
-import Table from "../ui/Table";
+import Table from "../ui/table/Table";
 import { itemsQuery, useLiveItems } from "../views/resource";
 import { itemPath } from "../views/TableView";
 
@@ -26,6 +26,7 @@ const COLUMNS: Column[] = [
   { field: "/kind", label: "Kind", priority: 4 },
   { field: "/time", label: "Begun", format: "time", priority: 3 },
 ];
+const FACETS = ["/edge", "/kind"];
 
 export default function Activity(): ReactNode {
   const topology = useTopology();
@@ -52,7 +53,7 @@ export default function Activity(): ReactNode {
   const waiting = !topology || described.some((each) => each.isLoading) || lists.some((each) => each.isLoading);
   const failed = lists.filter((each) => each.error).length;
   return (
-    <Page title="Activity" lead="Everything that runs or ran, on every edge, newest first">
+    <Page title="Activity" lead="Everything of yours that runs or ran, on every edge, newest first">
       {sources.map((source) => (
         <Live key={`${source.place.edge}/${source.place.plugin}/${source.name}`} {...source} />
       ))}
@@ -66,6 +67,7 @@ export default function Activity(): ReactNode {
           columns={COLUMNS}
           keyOf={(row) => (row as Row).key}
           state={{ field: "/state", tone: tones }}
+          facets={FACETS}
           open={(row) => void navigate({ to: (row as Row).to })}
           empty={
             <div className="empty">

@@ -17,12 +17,15 @@ export default function Edges(): ReactNode {
   const [filter, setFilter] = useState("");
   const [cards, setCards] = useKept("edges.cards", true);
   const [pins, setPins] = useKept<string[]>("edges.pins", []);
+  const [wanted, setWanted] = useState<string[]>([]);
+  const offered = useMemo(() => [...new Set((edges.data?.edges ?? []).flatMap((edge) => edge.plugins))].sort(), [edges.data]);
   const rows = useMemo(() => {
     const needle = filter.trim().toLowerCase();
     return (edges.data?.edges ?? [])
+      .filter((edge) => wanted.every((plugin) => edge.plugins.includes(plugin)))
       .filter((edge) => `${edge.name} ${edge.host ?? ""} ${edge.plugins.join(" ")}`.toLowerCase().includes(needle))
       .sort((a, b) => Number(pins.includes(b.name)) - Number(pins.includes(a.name)));
-  }, [edges.data, filter, pins]);
+  }, [edges.data, filter, wanted, pins]);
   const pin = (name: string) => setPins(pins.includes(name) ? pins.filter((each) => each !== name) : [...pins, name]);
   const total = edges.data?.total ?? 0;
   return (
@@ -47,7 +50,22 @@ export default function Edges(): ReactNode {
       {edges.data ? (
         <Stale since={edges.dataUpdatedAt}>
           {edges.data.edges.every((edge) => edge.name === "bridge") ? <HowToStart /> : null}
-          {total > 0 && rows.length === 0 ? <div className="card empty">No edge matches “{filter}”.</div> : null}
+          {total > 1 && offered.length > 1 ? (
+            <div className="row" role="group" aria-label="Edges that offer">
+              {offered.map((plugin) => (
+                <button
+                  key={plugin}
+                  type="button"
+                  className="chip"
+                  aria-pressed={wanted.includes(plugin)}
+                  onClick={() => setWanted(wanted.includes(plugin) ? wanted.filter((each) => each !== plugin) : [...wanted, plugin])}
+                >
+                  {plugin}
+                </button>
+              ))}
+            </div>
+          ) : null}
+          {total > 0 && rows.length === 0 ? <div className="card empty">No edge matches {[filter && `“${filter}”`, ...wanted].filter(Boolean).join(" and ")}.</div> : null}
           {cards ? (
             <ul className="cards">
               {rows.map((edge) => (

@@ -16,7 +16,7 @@ import { inputFor } from "../views/resource";
 import { FactList } from "../views/small";
 import { NotThere } from "./NotFound";
 
-const Log = lazy(() => import("../ui/Log"));
+const Log = lazy(() => import("../ui/log/Log"));
 
 export default function Item(): ReactNode {
   const { edge = "", plugin = "", resource = "", key = "" } = useParams({ strict: false }) as Record<string, string>;

@@ -114,8 +114,9 @@ export default function Plot({ title, unit, max, spanS, points }: Props): ReactN
   }, [points]);
 
   const now = points.lines.map((line, index) => ({ label: line.label, value: line.values.findLast((each) => each !== null), index }));
+  const gaps = points.times.filter((_, index) => points.lines.every((line) => line.values[index] === null)).length;
   return (
-    <figure className="stack tight" data-points={points.times.length}>
+    <figure className="stack tight" data-points={points.times.length} data-gaps={gaps}>
       <div className="plot" ref={box} aria-hidden="true" />
       <figcaption className="plot-values">
         <span className="sr">{title}, now: </span>

@@ -14,7 +14,7 @@ import { JsonEdit } from "./form/JsonEdit";
 import { Result, Success } from "./form/Result";
 
 const SchemaForm = lazy(() => import("../ui/SchemaForm"));
-const Log = lazy(() => import("../ui/Log"));
+const Log = lazy(() => import("../ui/log/Log"));
 
 interface Props {
   name: string;

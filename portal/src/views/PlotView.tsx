@@ -29,7 +29,9 @@ export default function PlotView({ view, place, description }: { view: View; pla
   );
   useTopic(place.edge, place.plugin, stream.topic, heard, description.topics[stream.topic]?.kind !== "durable");
   useEffect(() => {
-    if (!live) interrupt(past);
+    if (live) return;
+    interrupt(past);
+    setPoints(shown(past));
   }, [live, past]);
   useEffect(() => {
     const again = () => {

@@ -4,7 +4,7 @@ import type { Place } from "../api/operations";
 import { at } from "../contract/pointer";
 import type { Description, FormView, Resource, TableView as View } from "../contract/types";
 import { ErrorCard, Skeleton, Stale } from "../ui/kit";
-import Table from "../ui/Table";
+import Table from "../ui/table/Table";
 import { useActions } from "./actions";
 import { useItems } from "./resource";
 

@@ -41,7 +41,8 @@ export function add(past: Past, view: PlotView, time: number, data: unknown): bo
 /** End the line: from here on nothing is known. */
 export function interrupt(past: Past): void {
   const last = past.times.at(-1);
-  if (last !== undefined) put(past, last + 0.001, new Map());
+  const ended = [...past.lines.values()].every((values) => values.at(-1) === null);
+  if (last !== undefined && !ended) put(past, last + 0.001, new Map());
 }
 
 /** Fill in, from samples of the same topic, what this page has not heard itself. */
@@ -55,13 +56,17 @@ export function fill(past: Past, view: PlotView, stream: Stream, samples: unknow
   const usual = steps.sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 0;
   const known = heard.map((row) => row.time);
   const news = told.filter((row) => !known.some((time) => Math.abs(time - row.time) <= usual / 2));
+  const old = new Set(heard.map((row) => row.time));
+  const breaks = past.times.filter((time) => !old.has(time));
   past.times = [];
   past.lines = new Map();
   const gap = Math.max(GAP_S, 3 * usual);
   for (const row of [...heard, ...news].sort((a, b) => a.time - b.time)) {
     const last = past.times.at(-1);
     if (last !== undefined && row.time <= last) continue;
-    if (last !== undefined && row.time - last > gap) put(past, last + 0.001, new Map());
+    // Between two of its own the page knows where it heard nothing; what the past fills in goes on as a line.
+    const broken = last !== undefined && old.has(last) && old.has(row.time) && breaks.some((time) => time > last && time < row.time);
+    if (last !== undefined && (broken || row.time - last > gap)) put(past, last + 0.001, new Map());
     put(past, row.time, row.values);
   }
 }

@@ -7,7 +7,7 @@ import { at } from "../../contract/pointer";
 import type { Description, Operation } from "../../contract/types";
 import { columnsOf } from "../../ui/format";
 import { CopyButton } from "../../ui/kit";
-import Table from "../../ui/Table";
+import Table from "../../ui/table/Table";
 import { FactList } from "../small";
 import { itemPath } from "../TableView";
 
