@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -326,7 +327,9 @@ class TestJobs:
         }
         assert told["custom_attributes"] == {"slurm.constraint": "gpu"}
         assert jobs("logs", "-f", job_id).code == 0
-        assert "exit_code          3" in jobs("status", job_id).out
+        shown = jobs("status", job_id).out
+        assert re.search(r"^exit_code +3$", shown, re.MULTILINE)
+        assert re.search(r"^submitted_at +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", shown, re.MULTILINE)
         assert job_id in jobs("list").out
         assert jobs("list", "--json").json["scope"] == "mine"
 

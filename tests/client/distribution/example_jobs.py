@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Literal
 
@@ -19,6 +20,7 @@ class Job:
         self.executor = executor
         self.state = "NEW"
         self.exit_code: int | None = None
+        self.submitted_at = time.time()
         self.written = {"stdout": bytearray(), "stderr": bytearray()}
         self.changed = asyncio.Condition()
         self.process: asyncio.subprocess.Process | None = None
@@ -62,6 +64,7 @@ class Job:
             "job_id": self.job_id,
             "state": self.state,
             "exit_code": self.exit_code,
+            "submitted_at": self.submitted_at,
             "executor": self.executor,
             "stdout": self.written["stdout"].decode(errors="replace"),
             **self.spec,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
 _WIDE: Final = 10_000
+_INSTANTS: Final = ("_at", "_time", "as_of")
+"""How the names of fields end that hold seconds since the epoch; what is smaller than any such is a duration."""
+_EARLIEST: Final = 1e9
 
 
 def print_json(document: object) -> None:
@@ -38,7 +42,7 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None
     for name in names:
         table.add_column(name, overflow="fold")
     for row in records:
-        table.add_row(*(Text(_cell(row.get(name))) for name in names))
+        table.add_row(*(Text(_field(name, row.get(name))) for name in names))
     Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False).print(table)
 
 
@@ -46,7 +50,7 @@ def print_facts(record: Mapping[str, Any]) -> None:
     """Print one record, a field a line."""
     width = max((len(name) for name in record), default=0)
     for name, value in record.items():
-        click.echo(f"{name:<{width}}  {_cell(value)}")
+        click.echo(f"{name:<{width}}  {_field(name, value)}")
 
 
 def print_answer(answer: object, hint: str | None = None) -> None:
@@ -66,6 +70,11 @@ def print_answer(answer: object, hint: str | None = None) -> None:
         print_json(answer)
 
 
+def local_time(seconds: float) -> str:
+    """Return seconds since the epoch as the local date and time."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _rows(answer: object) -> list[Mapping[str, Any]] | None:
     """Return the records in an answer that is a list of them, or an object around one such list or map."""
     inner = answer
@@ -80,6 +89,12 @@ def _rows(answer: object) -> list[Mapping[str, Any]] | None:
 
 def _is_plain(value: object) -> bool:
     return not isinstance(value, Mapping | list)
+
+
+def _field(name: str, value: object) -> str:
+    if name.endswith(_INSTANTS) and isinstance(value, int | float) and value >= _EARLIEST:
+        return local_time(value)
+    return _cell(value)
 
 
 def _cell(value: object) -> str:

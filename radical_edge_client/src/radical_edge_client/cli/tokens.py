@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import click
 
 from radical_edge_client.cli.common import as_json, bridge_options, with_bridge
 from radical_edge_client.cli.durations import duration
-from radical_edge_client.cli.output import print_json, print_table
+from radical_edge_client.cli.output import local_time, print_json, print_table
 
 
 @click.group("token")
@@ -82,4 +81,4 @@ def _row(token: dict[str, Any]) -> dict[str, Any]:
 def _when(seconds: object) -> str | None:
     if not isinstance(seconds, int | float) or not seconds:
         return None
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+    return local_time(seconds)
