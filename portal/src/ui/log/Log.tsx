@@ -57,10 +57,12 @@ export default function Log({ label, open, resumes, empty = "No output yet." }: 
         <span className="muted small" role="status">
           {state === "open" ? "live" : state === "waiting" ? "interrupted, resuming …" : state === "failed" ? problem : `${lines.length} lines, complete`}
         </span>
-        <CopyButton text={text} label={`Copy ${label}`} />
-        <button type="button" className="button small" onClick={() => save(`${label}.txt`, "text/plain", text())}>
-          Download
-        </button>
+        <div className="row line">
+          <CopyButton text={text} label={`Copy ${label}`} />
+          <button type="button" className="button small" onClick={() => save(`${label}.txt`, "text/plain", text())}>
+            Download
+          </button>
+        </div>
       </div>
       <div
         ref={scroll}

@@ -64,18 +64,20 @@ export default function Bar({ label, rows, visible, columns, shown, state, facet
       </span>
       <span className="grow" />
       {children}
-      {columns.length > 1 ? (
-        <button type="button" className="button small" aria-haspopup="dialog" onClick={() => setChoosing(true)}>
-          Columns{asked.columns ? ` (${shown.length} of ${columns.length})` : ""}
+      <div className="row line">
+        {columns.length > 1 ? (
+          <button type="button" className="button small" aria-haspopup="dialog" onClick={() => setChoosing(true)}>
+            Columns{asked.columns ? ` (${shown.length} of ${columns.length})` : ""}
+          </button>
+        ) : null}
+        <button type="button" className="button small" onClick={() => save(`${label}.csv`, "text/csv", toCsv(visible, columns))}>
+          CSV
         </button>
-      ) : null}
+        <button type="button" className="button small" onClick={() => save(`${label}.json`, "application/json", JSON.stringify(visible, null, 2))}>
+          JSON
+        </button>
+      </div>
       {choosing ? <ColumnChoice label={label} columns={columns} shown={shown} choose={(names) => ask({ columns: names?.map(leaf).join(",") })} close={() => setChoosing(false)} /> : null}
-      <button type="button" className="button small" onClick={() => save(`${label}.csv`, "text/csv", toCsv(visible, columns))}>
-        CSV
-      </button>
-      <button type="button" className="button small" onClick={() => save(`${label}.json`, "application/json", JSON.stringify(visible, null, 2))}>
-        JSON
-      </button>
     </div>
   );
 }
