@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { requestFor } from "../src/api/operations";
 import type { Operation } from "../src/contract/types";
-import { bytes, duration, inUnit, shortTime, text, words } from "../src/ui/format";
+import { bytes, duration, guessed, inUnit, shortTime, text, words } from "../src/ui/format";
 import { append, type Kept, pieces, settled } from "../src/ui/log/text";
 import { toCsv } from "../src/ui/table/export";
 import { chosen, fitting, picked } from "../src/ui/table/pick";
@@ -48,6 +48,13 @@ describe("tables", () => {
   it("export CSV in which no cell is a formula", () => {
     const made = toCsv([{ a: '=cmd|"x"', b: -1 }, { a: "@x", b: null }], [{ field: "/a" }, { field: "/b" }]);
     expect(made.split("\r\n")).toEqual(['"A","B"', '"\'=cmd|""x""","-1"', '"\'@x",""']);
+  });
+});
+
+describe("what nobody described", () => {
+  it("is a time where its name says so", () => {
+    expect(guessed("ended_at", 1.7e9)).toBe("time");
+    for (const [name, value] of [["ended_at", 12], ["ended_at", "now"], ["at_all", 1.7e9], ["walltime", 1.7e9]] as const) expect(guessed(name, value)).toBeUndefined();
   });
 });
 

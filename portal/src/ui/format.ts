@@ -118,13 +118,22 @@ export function toneOf(state: unknown, tones: Record<string, Tone> | undefined):
   return tones && typeof state === "string" && Object.hasOwn(tones, state) ? (tones[state] as Tone) : "idle";
 }
 
+/** Guess the format of a value that nobody described: what is named like an instant and can be one is a time. */
+export function guessed(name: string, value: unknown): Format | undefined {
+  return /(_at|_time|^as_of)$/.test(name) && typeof value === "number" && value >= 1e9 ? "time" : undefined;
+}
+
 /** Guess columns for rows nobody described, from their schema or their first row. */
 export function columnsOf(rows: unknown[], schema?: Schema): Column[] {
   const properties = schema?.properties as Record<string, Schema> | undefined;
   const names = properties ? Object.keys(properties) : Object.keys((rows[0] as object | undefined) ?? {});
-  return names.slice(0, 12).map((name, index) => ({
-    field: `/${name.replace(/~/g, "~0").replace(/\//g, "~1")}`,
-    label: words(name),
-    priority: Math.min(9, index + 1),
-  }));
+  return names.slice(0, 12).map((name, index) => {
+    const format = guessed(name, (rows[0] as Record<string, unknown> | undefined)?.[name]);
+    return {
+      field: `/${name.replace(/~/g, "~0").replace(/\//g, "~1")}`,
+      label: words(name),
+      priority: Math.min(9, index + 1),
+      ...(format ? { format } : {}),
+    };
+  });
 }

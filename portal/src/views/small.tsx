@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { call, type Place } from "../api/operations";
 import { at } from "../contract/pointer";
 import type { Column, Description, FactsView, GaugeView, Operation } from "../contract/types";
-import { cell, inUnit, labelOf, text, words } from "../ui/format";
+import { cell, guessed, inUnit, labelOf, text, words } from "../ui/format";
 import { ErrorCard, Skeleton, Stale } from "../ui/kit";
 import { type Lead, useLead } from "./leads";
 
@@ -119,7 +119,7 @@ export function FactList({ data, fields, depth = 0 }: { data: unknown; fields?: 
         <dl className="facts">
           {plain.map(([name, value]) => (
             <Fact key={name} name={words(name)}>
-              {text(value)}
+              {text(value, guessed(name, value))}
             </Fact>
           ))}
         </dl>
