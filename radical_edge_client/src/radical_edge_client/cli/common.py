@@ -54,18 +54,23 @@ def interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     Run a coroutine function in a loop of its own; Ctrl-C cancels it, and is raised when it has cleaned up.
 
     The loop itself takes the signal: a handler that runs in between any two instructions, as ``asyncio.run`` has it,
-    can find a task in the middle of a step.
+    can find a task in the middle of a step. Until it does, the signal waits: it would leave a coroutine behind that
+    nobody awaits.
     """
 
     async def run() -> T:
         task = asyncio.current_task()
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return await main()
 
     with asyncio.Runner() as runner:
-        runner.get_loop()  # before there is a coroutine that an interruption could leave behind
+        runner.get_loop()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return runner.run(run())
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
