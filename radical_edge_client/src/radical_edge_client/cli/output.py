@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 _WIDE: Final = 10_000
-_INSTANTS: Final = ("_at", "_time", "as_of")
+_INSTANTS: Final = ("_at", "time", "as_of")
 """How the names of fields end that hold seconds since the epoch; what is smaller than any such is a duration."""
 _EARLIEST: Final = 1e9
 
