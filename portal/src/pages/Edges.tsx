@@ -26,7 +26,7 @@ export default function Edges(): ReactNode {
       .filter((edge) => `${edge.name} ${edge.host ?? ""} ${edge.plugins.join(" ")}`.toLowerCase().includes(needle))
       .sort((a, b) => Number(pins.includes(b.name)) - Number(pins.includes(a.name)));
   }, [edges.data, filter, wanted, pins]);
-  const pin = (name: string) => setPins(pins.includes(name) ? pins.filter((each) => each !== name) : [...pins, name]);
+  const pin = (name: string) => setPins(toggled(pins, name));
   const total = edges.data?.total ?? 0;
   return (
     <Page
@@ -58,7 +58,7 @@ export default function Edges(): ReactNode {
                   type="button"
                   className="chip"
                   aria-pressed={wanted.includes(plugin)}
-                  onClick={() => setWanted(wanted.includes(plugin) ? wanted.filter((each) => each !== plugin) : [...wanted, plugin])}
+                  onClick={() => setWanted(toggled(wanted, plugin))}
                 >
                   {plugin}
                 </button>
@@ -110,6 +110,10 @@ export default function Edges(): ReactNode {
       ) : null}
     </Page>
   );
+}
+
+function toggled(names: string[], name: string): string[] {
+  return names.includes(name) ? names.filter((each) => each !== name) : [...names, name];
 }
 
 export function EdgeState({ edge, leaving = false }: { edge: EdgeRow; leaving?: boolean }): ReactNode {

@@ -1,11 +1,11 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useMemo, useState } from "react";
 import { useTopology } from "../api/events";
 import type { Read } from "../contract/read";
 import { at } from "../contract/pointer";
 import { itemPath } from "../views/TableView";
-import { Icon } from "./kit";
+import { Icon, useModal } from "./kit";
 
 interface Entry {
   label: string;
@@ -20,19 +20,12 @@ const KEYS: [string, string][] = [
 ];
 
 export default function Palette({ keys, close }: { keys: boolean; close: () => void }): ReactNode {
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
   const topology = useTopology();
   const client = useQueryClient();
   const navigate = useNavigate();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
 
   const entries = useMemo(() => {
     const found: Entry[] = [

@@ -1,5 +1,5 @@
 import {
-  Component, type ReactNode, useCallback, useEffect, useId, useRef, useState, useSyncExternalStore,
+  Component, type ReactNode, type RefObject, useCallback, useEffect, useId, useRef, useState, useSyncExternalStore,
 } from "react";
 import { Problem } from "../api/client";
 import { useConnection } from "../api/events";
@@ -264,6 +264,19 @@ const moved = { yes: false };
 
 // --- dialogs ----------------------------------------------------------------------------------------
 
+/** Return the ref of a dialog that opens with its component; the focus goes back to where it was. */
+export function useModal(): RefObject<HTMLDialogElement | null> {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return dialog;
+}
+
 export interface Question {
   title: string;
   text: ReactNode;
@@ -273,18 +286,11 @@ export interface Question {
 
 /** Asks before something is destroyed: the focus is on “Keep”, Escape keeps, Enter confirms nothing. */
 export function ConfirmDialog({ question, answer }: { question: Question; answer: (yes: boolean) => void }): ReactNode {
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const keep = useRef<HTMLButtonElement>(null);
   const [typed, setTyped] = useState("");
   const id = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    keep.current?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
+  useEffect(() => keep.current?.focus(), []);
   const ready = question.retype === undefined || typed === question.retype;
   return (
     <dialog

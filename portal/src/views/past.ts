@@ -56,7 +56,7 @@ export function fill(past: Past, view: PlotView, stream: Stream, samples: unknow
   const usual = steps.sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 0;
   const known = heard.map((row) => row.time);
   const news = told.filter((row) => !known.some((time) => Math.abs(time - row.time) <= usual / 2));
-  const old = new Set(heard.map((row) => row.time));
+  const old = new Set(known);
   const breaks = past.times.filter((time) => !old.has(time));
   past.times = [];
   past.lines = new Map();

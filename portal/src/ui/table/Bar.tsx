@@ -1,7 +1,6 @@
 // What stands above a table: the filter, the states, choices of one value, the columns, and the way out as a file.
 
-import { type ReactNode, useState } from "react";
-import { leaf } from "../../contract/pointer";
+import { type ReactNode, useMemo, useState } from "react";
 import type { Column, StateHint } from "../../contract/types";
 import { labelOf, toneOf, words } from "../format";
 import ColumnChoice from "./ColumnChoice";
@@ -25,8 +24,13 @@ interface Props {
 
 export default function Bar({ label, rows, visible, columns, shown, state, facets, asked, ask, filter, setFilter, children }: Props): ReactNode {
   const [choosing, setChoosing] = useState(false);
+  const stateField = state?.field;
+  const counts = useMemo(
+    () => new Map((stateField === undefined ? facets : [...facets, stateField]).map((field) => [field, tally(rows, field)])),
+    [rows, facets, stateField],
+  );
   const counted = (field: string) => {
-    const found = tally(rows, field);
+    const found = counts.get(field) ?? [];
     return found.length > 1 || asked[facetName(field)] ? found : [];
   };
   return (
@@ -77,7 +81,7 @@ export default function Bar({ label, rows, visible, columns, shown, state, facet
           JSON
         </button>
       </div>
-      {choosing ? <ColumnChoice label={label} columns={columns} shown={shown} choose={(names) => ask({ columns: names?.map(leaf).join(",") })} close={() => setChoosing(false)} /> : null}
+      {choosing ? <ColumnChoice label={label} columns={columns} shown={shown} choose={(fields) => ask({ columns: fields?.join(",") })} close={() => setChoosing(false)} /> : null}
     </div>
   );
 }

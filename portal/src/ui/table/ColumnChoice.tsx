@@ -1,6 +1,7 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId } from "react";
 import type { Column } from "../../contract/types";
 import { labelOf } from "../format";
+import { useModal } from "../kit";
 
 interface Props {
   label: string;
@@ -12,15 +13,8 @@ interface Props {
 }
 
 export default function ColumnChoice({ label, columns, shown, choose, close }: Props): ReactNode {
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const id = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
   const fields = shown.map((column) => column.field);
   return (
     <dialog ref={dialog} className="choice" aria-labelledby={id} onClose={close}>

@@ -52,8 +52,7 @@ export default function Table({ label, rows, columns, keyOf, state, facets = NON
   const narrow = width < 520;
   const bulk = narrow ? undefined : given; // no room: one by one
   const extra = (bulk ? 44 : 0) + (actions ? (narrow ? 110 : 128) : 0);
-  const own = chosen(columns, asked);
-  const shown = useMemo(() => own ?? fitting(columns, width - extra), [own?.length, asked.columns, columns, width, extra]);
+  const shown = useMemo(() => chosen(columns, asked.columns) ?? fitting(columns, width - extra), [columns, asked.columns, width, extra]);
   const stateField = state?.field;
   const visible = useMemo(
     () => picked(rows, columns, stateField === undefined ? facets : [...facets, stateField], asked, filter),
@@ -62,7 +61,7 @@ export default function Table({ label, rows, columns, keyOf, state, facets = NON
 
   const virtual = useVirtualizer({ count: visible.length, getScrollElement: () => scroll.current, estimateSize: () => ROW, overscan: 6 });
   const scrolled = usePlace(virtual, ROW, asked, ask, visible.length);
-  const room = own ? { minWidth: own.length * NARROW + extra } : {};
+  const room = asked.columns ? { minWidth: shown.length * NARROW + extra } : {};
   const grid = `${bulk ? "44px " : ""}${shown.map((column) => (column.field === state?.field ? "minmax(128px,1.2fr)" : (column.priority ?? 5) === 1 ? "minmax(100px,1.4fr)" : "minmax(84px,1fr)")).join(" ")}${actions ? (narrow ? " 110px" : " 128px") : ""}`;
   const ticked = bulk ? visible.filter((row) => selected.has(keyOf(row))) : [];
 

@@ -14,10 +14,10 @@ export function facetName(field: string): string {
   return `is.${leaf(field)}`;
 }
 
-/** Return the columns that were chosen by name, all in their own order; undefined where none was chosen. */
-export function chosen(columns: Column[], asked: Asked): Column[] | undefined {
-  const names = asked.columns?.split(",");
-  const found = names && columns.filter((column) => names.includes(leaf(column.field)));
+/** Return the columns that were chosen by their fields, all in their own order; undefined where none was chosen. */
+export function chosen(columns: Column[], fields: string | undefined): Column[] | undefined {
+  const named = fields?.split(",");
+  const found = named && columns.filter((column) => named.includes(column.field));
   return found?.length ? found : undefined;
 }
 

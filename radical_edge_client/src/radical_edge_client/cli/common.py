@@ -66,7 +66,6 @@ def interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await main()
 
     with asyncio.Runner() as runner:
-        runner.get_loop()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return runner.run(run())
