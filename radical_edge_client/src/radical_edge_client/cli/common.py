@@ -54,8 +54,8 @@ def interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     Run a coroutine function in a loop of its own; Ctrl-C cancels it, and is raised when it has cleaned up.
 
     The loop itself takes the signal: a handler that runs in between any two instructions, as ``asyncio.run`` has it,
-    can find a task in the middle of a step. Until it does, the signal waits: it would leave a coroutine behind that
-    nobody awaits.
+    can find a task in the middle of a step. Until it does, the signal waits: it would leave half a loop behind, or a
+    coroutine that nobody awaits.
     """
 
     async def run() -> T:
@@ -65,11 +65,10 @@ def interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return await main()
 
-    with asyncio.Runner() as runner:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return runner.run(run())
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
